@@ -1,0 +1,60 @@
+# Two commands matter: make demo, make test. Everything below only prepares a .venv and calls the product.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO_ARGS ?=
+TEST_ARGS ?=
+PIP_QUIET := --quiet --disable-pip-version-check --no-input
+export PIP_ROOT_USER_ACTION := ignore
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long lint docs lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.runtime ## run the main job against the built-in simulator; ends with a verdict
+	@$(BIN)/softphone-monitor demo $(DEMO_ARGS)
+
+test: $(VENV)/.dev ## lint, types and the whole test suite with branch coverage
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -m "not long" --cov --cov-report=term $(TEST_ARGS)
+
+test-long: $(VENV)/.dev ## the checks that take minutes to an hour
+	@$(BIN)/pytest -m long $(TEST_ARGS)
+
+lint: $(VENV)/.dev ## ruff and mypy only
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+docs: $(VENV)/.dev ## write the generated pages again (docs/configuration.md, docs/metrics.md)
+	@$(BIN)/softphone-monitor config reference > docs/configuration.md
+	@$(BIN)/python -m monitor.outputs.catalogue > docs/metrics.md
+
+lock: ## resolve the dependencies again, for every platform, with hashes and without any index address
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements.lock
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q --extra dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove the virtual environment and caches
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; '$(PYTHON)' is older. Try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "Python's venv module is missing. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Creating $(VENV) ..." >&2
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing the runtime packages ..." >&2
+	@$(BIN)/pip install $(PIP_QUIET) --require-hashes -r requirements.lock
+	@$(BIN)/pip install $(PIP_QUIET) --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "Installing the runtime and development packages ..." >&2
+	@$(BIN)/pip install $(PIP_QUIET) --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install $(PIP_QUIET) --no-deps -e .
+	@touch $@ $(VENV)/.runtime

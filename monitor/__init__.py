@@ -1,0 +1,1 @@
+"""WebRTC softphone connection health monitor."""

@@ -1,0 +1,135 @@
+"""The house rules that a machine can keep: who imports whom, who owns a library, which files stay pure."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "monitor"
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "facts": set(),
+    "config": set(),
+    "genesys": {"facts", "config"},
+    "media": {"facts"},
+    "probes": {"facts", "config", "genesys", "media"},
+    "publish": {"facts", "config", "genesys"},
+    "outputs": {"facts", "config"},
+    "analysis": {"facts"},
+    "web": {"facts", "config", "outputs", "analysis"},
+    "simulator": {"facts", "config", "genesys", "media"},
+}
+ONE_IMPORTER = {
+    "aiortc": {"media/peer.py", "media/private_names.py"},
+    "prometheus_client": {"outputs/metrics.py"},
+    "sqlite3": {"outputs/journal.py"},
+    "typer": {"cli.py"},
+}
+PURE = (
+    "analysis/*.py",
+    "facts/[!c]*.py",
+    "genesys/backoff.py",
+    "genesys/stanzas.py",
+    "genesys/session.py",
+    "media/mos.py",
+    "probes/cadence.py",
+    "publish/experiment.py",
+    "simulator/world.py",
+)
+IMPURE_MODULES = {"asyncio", "socket", "time", "threading", "subprocess", "httpx", "websockets", "sqlite3", "os"}
+STANDARD_LIBRARY_ONLY = ("publish/client.py",)
+
+
+@cache
+def imports_of(path: Path) -> frozenset[str]:
+    """Every module that a file imports, with its full dotted name."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the room"
+            module = node.module or ""
+            found.update(f"{module}.{alias.name}" if module.count(".") < 2 else module for alias in node.names)
+            found.add(module)
+    return frozenset(found)
+
+
+def rooms() -> Iterator[tuple[str, Path]]:
+    """Each file of a room with the room's name."""
+    for path in sorted(ROOT.rglob("*.py")):
+        if len(path.relative_to(ROOT).parts) > 1:
+            yield path.relative_to(ROOT).parts[0], path
+
+
+def test_every_room_is_on_the_map() -> None:
+    assert {room for room, _ in rooms()} <= set(MAY_IMPORT)
+
+
+def test_rooms_import_only_what_the_map_allows() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for room, path in rooms()
+        for name in imports_of(path)
+        if name.startswith("monitor.") and name.split(".")[1] not in MAY_IMPORT[room] | {room}
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("library", "owners"), ONE_IMPORTER.items())
+def test_a_library_has_one_importer(library: str, owners: set[str]) -> None:
+    importers = {
+        str(path.relative_to(ROOT))
+        for path in ROOT.rglob("*.py")
+        if any(name.split(".")[0] == library for name in imports_of(path))
+    }
+    assert importers <= owners
+    assert importers, f"nobody imports {library}: delete the rule or the dependency"
+
+
+@pytest.mark.parametrize("pattern", PURE)
+def test_pure_files_have_no_clock_and_no_socket(pattern: str) -> None:
+    files = sorted(ROOT.glob(pattern))
+    assert files, f"no file matches {pattern}"
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in files
+        for name in imports_of(path)
+        if name.split(".")[0] in IMPURE_MODULES
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", STANDARD_LIBRARY_ONLY)
+def test_the_marker_client_needs_nothing_but_python(name: str) -> None:
+    import sys
+
+    path = ROOT / name
+    foreign = {n.split(".")[0] for n in imports_of(path)} - set(sys.stdlib_module_names)
+    assert foreign == set()
+    ast.parse(path.read_text(), feature_version=(3, 8))
+
+
+def test_modules_of_the_house_form_no_cycle() -> None:
+    names = {".".join(("monitor", *p.relative_to(ROOT).with_suffix("").parts)): p for p in ROOT.rglob("*.py")}
+    graph = {name: {i for i in imports_of(path) if i in names and i != name} for name, path in names.items()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join((*trail[trail.index(name) :], name))
+        if name not in done:
+            for imported in graph[name]:
+                visit(imported, (*trail, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_every_file_says_its_job() -> None:
+    silent = [str(p.relative_to(ROOT)) for p in ROOT.rglob("*.py") if not ast.get_docstring(ast.parse(p.read_text()))]
+    assert silent == []
