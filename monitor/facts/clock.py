@@ -68,7 +68,7 @@ def rfc3339(wall_s: float) -> str:
 
 def parse_rfc3339(text: str) -> float:
     """Unix seconds of an RFC 3339 time. Raises ValueError when it cannot be read or carries no UTC offset."""
-    moment = datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(text.upper())  # RFC 3339 section 5.6 allows `t` and `z`
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no UTC offset")
     return moment.timestamp()

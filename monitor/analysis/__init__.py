@@ -1,0 +1,1 @@
+"""Explain: pure, facts in, values out."""

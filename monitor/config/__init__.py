@@ -1,0 +1,1 @@
+"""What was asked: the settings, and how YAML becomes settings."""

@@ -1,0 +1,131 @@
+"""Markers to publish runs: what started, what it sent, how it ended. Pure: the present is an argument."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from monitor.facts.markers import Marker, MarkerPhase
+
+OUTCOMES = ("ok", "failed", "aborted")  # how a run or a batch may end: what a marker's `outcome` may say
+DEFAULT_LIMIT_S = 7200.0  # a run that is silent for so long without an end marker has ended as `aborted`
+
+_T = TypeVar("_T")
+_Key = tuple[float, str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One batch of a run, told when it was done. size is None when it was not told."""
+
+    at_wall_s: float
+    size: int | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a publish job, as far as its markers tell.
+
+    start_wall_s is None when no start marker came, end_wall_s None while the run goes on or when its end is unknown.
+    The *_min and *_max bounds hold the interval an edge lies in; they equal the edge when it was told exactly.
+    outcome: `ok`, `failed`, `aborted`, or `running`. An aborted run without an end marker ends `limit_s` after its
+    last sign of life, with end_min at that sign. batches is in order of time.
+    """
+
+    job: str
+    run_id: str
+    start_wall_s: float | None
+    start_min_wall_s: float | None
+    start_max_wall_s: float | None
+    end_wall_s: float | None
+    end_min_wall_s: float | None
+    end_max_wall_s: float | None
+    outcome: str
+    batches: tuple[Batch, ...] = ()
+    strategy: str = ""
+    batch_size: int | None = None
+    pause_s: float | None = None
+    agents: int | None = None
+    found_by: str = "told"
+
+    @property
+    def first_wall_s(self) -> float:
+        """The earliest moment any of its markers speaks of, by which runs are ordered."""
+        known = (self.start_wall_s, self.end_wall_s, *(batch.at_wall_s for batch in self.batches))
+        return min(moment for moment in known if moment is not None)
+
+    def active_at(self, wall_s: float) -> bool:
+        """Whether the run was going on then. A run that only told its end never was, for all we know."""
+        begun = [self.start_wall_s] if self.start_wall_s is not None else [b.at_wall_s for b in self.batches[:1]]
+        return bool(begun) and begun[0] <= wall_s and (self.end_wall_s is None or wall_s < self.end_wall_s)
+
+
+def runs_of(markers: Iterable[Marker], *, now_wall_s: float, limit_s: float = DEFAULT_LIMIT_S) -> tuple[Run, ...]:
+    """The runs that these markers tell of, oldest first. The order in which markers arrived does not matter."""
+    of_run: dict[tuple[str, str], set[_Key]] = defaultdict(set)
+    by_key: dict[_Key, Marker] = {}
+    for marker in markers:
+        key = (marker.at_wall_s, marker.phase.value, marker.job, marker.run_id)
+        by_key[key] = marker
+        of_run[marker.job, marker.run_id].add(key)
+    runs = [_run([by_key[key] for key in sorted(keys)], now_wall_s, limit_s) for keys in of_run.values()]
+    return tuple(sorted(runs, key=lambda run: (run.first_wall_s, run.job, run.run_id)))
+
+
+def _run(markers: list[Marker], now_wall_s: float, limit_s: float) -> Run:
+    """One run from its own markers in order of time: the first start holds, and the last end."""
+    start = next((m for m in markers if m.phase is MarkerPhase.START), None)
+    end = next((m for m in reversed(markers) if m.phase is MarkerPhase.END), None)
+    end_wall_s, end_min, end_max, outcome = _ending(markers, end, now_wall_s, limit_s)
+    return Run(
+        job=markers[0].job,
+        run_id=markers[0].run_id,
+        start_wall_s=start.at_wall_s if start else None,
+        start_min_wall_s=_lower(start),
+        start_max_wall_s=_upper(start),
+        end_wall_s=end_wall_s,
+        end_min_wall_s=end_min,
+        end_max_wall_s=end_max,
+        outcome=outcome,
+        batches=tuple(_batch(m) for m in markers if m.phase is MarkerPhase.BATCH),
+        strategy=_told([m.strategy for m in markers]) or "",
+        batch_size=_told([m.batch_size for m in markers]),
+        pause_s=_told([m.pause_s for m in markers]),
+        agents=_told([m.agents for m in markers]),
+        found_by=(start or markers[0]).found_by,
+    )
+
+
+def _ending(
+    markers: list[Marker], end: Marker | None, now_wall_s: float, limit_s: float
+) -> tuple[float | None, float | None, float | None, str]:
+    """End, its bounds, and the outcome."""
+    if end is not None:
+        return end.at_wall_s, _lower(end), _upper(end), end.outcome or "ok"
+    last_wall_s = markers[-1].at_wall_s
+    if now_wall_s - last_wall_s >= limit_s:
+        return last_wall_s + limit_s, last_wall_s, last_wall_s + limit_s, "aborted"
+    return None, None, None, "running"
+
+
+def _batch(marker: Marker) -> Batch:
+    return Batch(at_wall_s=marker.at_wall_s, size=marker.batch_size, outcome=marker.outcome or "ok")
+
+
+def _lower(marker: Marker | None) -> float | None:
+    if marker is None:
+        return None
+    return marker.at_wall_s if marker.at_min_wall_s is None else marker.at_min_wall_s
+
+
+def _upper(marker: Marker | None) -> float | None:
+    if marker is None:
+        return None
+    return marker.at_wall_s if marker.at_max_wall_s is None else marker.at_max_wall_s
+
+
+def _told(values: Iterable[_T | None]) -> _T | None:
+    return next((value for value in values if value is not None), None)

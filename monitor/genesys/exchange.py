@@ -1,0 +1,197 @@
+"""One timed HTTP exchange with the platform: a reply is a value, and so is its failure."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from monitor.facts.clock import Clock
+from monitor.facts.failures import Failure, Reason, failure
+from monitor.genesys.network_errors import reason_of_os_error, reason_of_status
+from monitor.genesys.regions import is_loopback
+
+MAX_BODY_BYTES = 8 * 1024 * 1024
+SECRET_MASK = "***"  # noqa: S105 - what is shown in place of a secret
+
+for _chatty in ("httpx", "httpcore"):  # they log URLs, and a channel's id in one is a secret
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """The `inin-ratelimit-*` headers of one answer: requests counted, allowed, and seconds until the window resets."""
+
+    count: int
+    allowed: int
+    reset_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RestReply:
+    """One REST call's outcome. seconds: request sent to whole answer read; None when no whole answer came.
+
+    status is None when there was no answer; body is the JSON value, or the text where it is not JSON; failure is None
+    for a 2xx answer only.
+    """
+
+    operation: str
+    status: int | None
+    body: Any = field(default=None, repr=False)
+    seconds: float | None = None
+    retry_after_s: float | None = None
+    correlation_id: str = ""
+    rate_limit: RateLimit | None = None
+    failure: Failure | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True for a 2xx answer."""
+        return self.failure is None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """What to send. secrets: strings that must never show up in a failure's detail."""
+
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    params: Mapping[str, Any] | None = None
+    json: Any = field(default=None, repr=False)
+    data: Mapping[str, str] | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+def make_http(base_url: str, *, ssl_context: ssl.SSLContext | None = None) -> httpx.AsyncClient:
+    """A client without a pool limit, so that no timed request ever waits for another one of ours.
+
+    Proxy settings of the environment are honoured, except towards this machine itself.
+    """
+    return httpx.AsyncClient(
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=16),
+        trust_env=not is_loopback(base_url),
+        verify=ssl_context if ssl_context is not None else True,
+        follow_redirects=False,
+    )
+
+
+async def exchange(http: httpx.AsyncClient, clock: Clock, request: HttpRequest, timeout_s: float) -> RestReply:
+    """Send one request, once, and read its whole answer within `timeout_s`. Never raises for a failed request."""
+    started_s = clock.mono_s()
+    try:
+        async with asyncio.timeout(timeout_s):
+            response, raw = await _send(http, request)
+    except _BodyTooLargeError as error:
+        return _failed(request, Reason.TOO_LARGE, error)
+    except (TimeoutError, httpx.TimeoutException):
+        return _failed(request, Reason.TIMEOUT, f"no whole answer within {timeout_s:g} s")
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        return _failed(request, reason_of_http_error(error), error)
+    return _reply(request, response, raw, clock.mono_s() - started_s)
+
+
+class _BodyTooLargeError(Exception):
+    """The answer's body exceeds MAX_BODY_BYTES."""
+
+
+async def _send(http: httpx.AsyncClient, request: HttpRequest) -> tuple[httpx.Response, bytes]:
+    raw = bytearray()
+    async with http.stream(
+        request.method,
+        request.url,
+        headers=dict(request.headers),
+        params=request.params,
+        json=request.json,
+        data=request.data,
+        timeout=None,
+    ) as response:
+        async for chunk in response.aiter_bytes():
+            raw += chunk
+            if len(raw) > MAX_BODY_BYTES:
+                raise _BodyTooLargeError(f"body over {MAX_BODY_BYTES} bytes")
+    return response, bytes(raw)
+
+
+def _reply(request: HttpRequest, response: httpx.Response, raw: bytes, seconds: float) -> RestReply:
+    body = _decode(raw)
+    return RestReply(
+        operation=request.operation,
+        status=response.status_code,
+        body=body,
+        seconds=seconds,
+        retry_after_s=_seconds(response.headers.get("retry-after")),
+        correlation_id=response.headers.get("inin-correlation-id", "")[:64],
+        rate_limit=_rate_limit(response.headers),
+        failure=_failure_of_status(request, response.status_code, body),
+    )
+
+
+def _decode(raw: bytes) -> Any:
+    try:
+        return json.loads(raw) if raw else None
+    except (ValueError, RecursionError):
+        return raw.decode("utf-8", "replace")
+
+
+def _failure_of_status(request: HttpRequest, status: int, body: Any) -> Failure | None:
+    if 200 <= status < 300:
+        return None
+    words = f"HTTP {status}"
+    if isinstance(body, dict):  # ErrorBody (code, message), or the login service's (error, description)
+        words = " ".join(
+            [words, *(str(body[key]) for key in ("code", "error", "message", "description") if key in body)]
+        )
+    return failure(request.operation, reason_of_status(status), _without_secrets(words, request.secrets))
+
+
+def _failed(request: HttpRequest, reason: Reason, words: object) -> RestReply:
+    detail = _without_secrets(str(words) or type(words).__name__, request.secrets)
+    return RestReply(request.operation, None, failure=failure(request.operation, reason, detail))
+
+
+def _without_secrets(words: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        if secret:
+            words = words.replace(secret, SECRET_MASK)
+    return words
+
+
+def reason_of_http_error(error: BaseException) -> Reason:
+    """Classify what httpx raised, by the operating system's error underneath it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError):
+            return reason_of_os_error(seen)
+        seen = seen.__cause__ or seen.__context__
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError | httpx.CloseError):
+        return Reason.RESET
+    if isinstance(error, httpx.ConnectError):
+        return Reason.UNREACHABLE
+    return Reason.ERROR
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if 0 <= value < float("inf") else None
+
+
+def _rate_limit(headers: httpx.Headers) -> RateLimit | None:
+    try:
+        return RateLimit(
+            int(headers["inin-ratelimit-count"]),
+            int(headers["inin-ratelimit-allowed"]),
+            float(headers["inin-ratelimit-reset"]),
+        )
+    except (KeyError, ValueError):
+        return None

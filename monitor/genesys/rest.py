@@ -1,0 +1,103 @@
+"""The platform's REST API: one attempt a call, timed, never an exception for a failed request."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from monitor.facts.clock import Clock
+from monitor.facts.failures import Failure
+from monitor.genesys.auth import TokenSource
+from monitor.genesys.exchange import HttpRequest, RateLimit, RestReply, exchange, make_http
+from monitor.genesys.regions import Endpoints
+
+__all__ = ["OPERATIONS", "RateLimit", "Rest", "RestReply"]
+
+# Every name an operation may have: the label set of softphone_api_requests_total.
+OPERATIONS: tuple[str, ...] = (
+    "token",
+    "organizations_me",
+    "users_me",
+    "stations",
+    "channel_create",
+    "channel_verify",
+    "subscriptions",
+    "conversations",
+    "schedules",
+    "schedule_update",
+    "schedule_upload",
+    "presence",
+    "routing_status",
+    "audits",
+    "limits",
+)
+API_PREFIX = "/api/v2/"
+
+
+class Rest:
+    """Calls under one token. Owns one HTTP client without pool limit; close it with `aclose`."""
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        tokens: TokenSource,
+        *,
+        clock: Clock,
+        on_reply: Callable[[RestReply], None] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._endpoints = endpoints
+        self._tokens = tokens
+        self._clock = clock
+        self._on_reply = on_reply
+        self._http = make_http(endpoints.rest, ssl_context=ssl_context)
+
+    @property
+    def tokens(self) -> TokenSource:
+        """Whose token the calls carry."""
+        return self._tokens
+
+    async def call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        timeout_s: float = 30.0,
+    ) -> RestReply:
+        """One request, no retry. path: `users/me` or `/api/v2/users/me`. The time for a token is not in `seconds`.
+
+        A 401 invalidates the token, so that the next call fetches another one where that is possible.
+        """
+        token = await self._tokens.token()
+        if isinstance(token, Failure):
+            return RestReply(operation, None, failure=token)
+        request = HttpRequest(
+            operation=operation,
+            method=method,
+            url=self._url(path),
+            headers={
+                "Authorization": f"Bearer {token.value}",
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+            },
+            params=params,
+            json=json,
+            secrets=(token.value,),
+        )
+        reply = await exchange(self._http, self._clock, request, timeout_s)
+        if reply.status == 401:
+            self._tokens.invalidate()
+        if self._on_reply is not None:
+            self._on_reply(reply)
+        return reply
+
+    async def aclose(self) -> None:
+        """Close every connection; safe to call twice."""
+        await self._http.aclose()
+
+    def _url(self, path: str) -> str:
+        return self._endpoints.rest + (path if path.startswith("/") else API_PREFIX + path)

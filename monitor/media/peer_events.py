@@ -1,0 +1,58 @@
+"""What a media peer tells and measures: its events, its options, its counters. Plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from monitor.facts.failures import Layer
+
+
+class PeerEventKind(StrEnum):
+    """What happened to a peer, in the order of a good call."""
+
+    ICE_CHECKING = "ice_checking"
+    ICE_COMPLETED = "ice_completed"  # seconds: first check to nomination
+    DTLS_CONNECTED = "dtls_connected"  # seconds: the handshake
+    FIRST_MEDIA = "first_media"  # seconds: DTLS connected to first RTP packet in
+    LOST = "lost"  # once a loss; layer, reason, last_good_mono_s are set
+    MEDIA_RESUMED = "media_resumed"  # RTP came back after a loss by silence
+    ENDED = "ended"  # the connection cannot come back; always after a LOST, never after our own close()
+
+
+@dataclass(frozen=True, slots=True)
+class PeerEvent:
+    """One event. at_mono_s: when it happened, or, for a loss, when it was noticed. seconds: the phase's own time."""
+
+    kind: PeerEventKind
+    at_mono_s: float
+    seconds: float | None = None
+    layer: Layer | None = None
+    reason: str = ""  # one of DISCONNECT_REASONS[layer]
+    last_good_mono_s: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerOptions:
+    """How a peer behaves; the defaults are those of a softphone in a browser, where it has any."""
+
+    relay_only: bool = False
+    interface: str | None = None
+    checks_timeout_s: float = 15.0  # Chromium fails ICE after 15 s of checks; DTLS gets as long
+    silence_timeout_s: float = 5.0  # no RTP for so long is a loss; 0 switches it off
+    consent_timeout_s: float = 30.0  # RFC 7675 section 5.1
+    gather_timeout_s: float = 2.0  # a browser would trickle; we answer with what is there by then
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStats:
+    """Counters since the start of the call, and the last estimates. Sequence numbers decide what is lost."""
+
+    packets_received: int = 0
+    packets_lost: int = 0
+    packets_sent: int = 0
+    slots_skipped: int = 0  # 20 ms sending slots that our own loop missed; never sent late in a burst
+    jitter_s: float | None = None  # RFC 3550 section 6.4.1, from monotonic arrival times
+    rtt_s: float | None = None  # RTCP, W3C remote-inbound-rtp roundTripTime
+    last_rtp_mono_s: float | None = None

@@ -1,0 +1,142 @@
+"""Turns what aiortc and the network do into peer events: each phase with its own time, each loss told once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from monitor.facts.clock import Clock
+from monitor.facts.failures import Layer
+from monitor.media.liveness import Liveness, Loss
+from monitor.media.peer_events import PeerEvent, PeerEventKind, PeerOptions
+
+log = logging.getLogger(__name__)
+
+
+class Path(Protocol):
+    """What the ICE agent knows about the path under a call."""
+
+    close_reason: str  # why it closed by itself: consent_expired, path_lost, or empty
+    consent_mono_s: float | None  # when the other side last agreed to be sent to
+
+
+class Progress:
+    """One call's way from the first check to its end. Call `end()` before closing the call: it stops all events."""
+
+    def __init__(self, options: PeerOptions, on_event: Callable[[PeerEvent], None], clock: Clock) -> None:
+        self._on_event = on_event
+        self._clock = clock
+        self._liveness = Liveness(options)
+        self._path: Path | None = None
+        self._checks_mono_s: float | None = None
+        self._handshake_mono_s: float | None = None
+        self._connected_mono_s: float | None = None
+        self._media = False
+        self._over = False
+
+    def watch(self, path: Path) -> None:
+        """The ICE agent whose end explains a loss."""
+        self._path = path
+
+    def begin(self, candidates: int) -> None:
+        """Both descriptions are there, with so many local candidates: from now on the other side's absence counts."""
+        now = self._clock.mono_s()
+        self._liveness.started(now)
+        if not candidates:
+            self._finish(Loss(Layer.ICE, "no_candidates", now, "no local candidate"))
+
+    def ice(self, state: str) -> None:
+        """RTCIceTransport's state changed."""
+        now = self._clock.mono_s()
+        if state == "checking":
+            self._checks_mono_s = now
+            self._tell(PeerEvent(PeerEventKind.ICE_CHECKING, now))
+        elif state == "failed":
+            self._finish(self._path_loss(now) or Loss(Layer.ICE, "checks_failed", self._last_good(now)))
+
+    def nominated(self, at_mono_s: float) -> None:
+        """The ICE agent nominated a pair."""
+        self._liveness.ice_completed(at_mono_s)
+        self._tell(PeerEvent(PeerEventKind.ICE_COMPLETED, at_mono_s, _since(self._checks_mono_s, at_mono_s)))
+
+    def dtls(self, state: str) -> None:
+        """RTCDtlsTransport's state changed."""
+        now = self._clock.mono_s()
+        if state == "connecting":
+            self._handshake_mono_s = now
+        elif state == "connected":
+            self._connected_mono_s = now
+            self._liveness.dtls_connected(now)
+            self._tell(PeerEvent(PeerEventKind.DTLS_CONNECTED, now, _since(self._handshake_mono_s, now)))
+        elif state == "failed":
+            self._finish(self._path_loss(now) or Loss(Layer.DTLS, "handshake_failed", self._last_good(now)))
+        elif state == "closed":
+            self._finish(self._path_loss(now) or Loss(Layer.DTLS, "closed_by_peer", now))
+
+    def rtp(self, at_mono_s: float) -> bool:
+        """An RTP packet came; True for the first."""
+        first, self._media = not self._media, True
+        if first:
+            self._tell(PeerEvent(PeerEventKind.FIRST_MEDIA, at_mono_s, _since(self._connected_mono_s, at_mono_s)))
+        if self._liveness.rtp(at_mono_s):
+            self._tell(PeerEvent(PeerEventKind.MEDIA_RESUMED, at_mono_s))
+        return first
+
+    def tick(self) -> None:
+        """Look at the timers; a few times a second."""
+        loss = self._liveness.overdue(self._clock.mono_s())
+        if loss is None:
+            return
+        if loss.layer is Layer.MEDIA:
+            self._lost(loss)
+        else:
+            self._finish(loss)
+
+    def end(self) -> None:
+        """We hang up: nothing that follows is an event."""
+        self._over = True
+
+    def _path_loss(self, now_mono_s: float) -> Loss | None:
+        """The loss of the path under the call, when the ICE agent closed by itself."""
+        if self._path is None or not self._path.close_reason:
+            return None
+        detail = "" if self._path.close_reason == "consent_expired" else "the local socket or allocation was lost"
+        return Loss(Layer.ICE, "consent_expired", self._last_good(now_mono_s), detail)
+
+    def _last_good(self, now_mono_s: float) -> float:
+        consent_mono_s = None if self._path is None else self._path.consent_mono_s
+        known = (self._liveness.last_good_mono_s, consent_mono_s)
+        return max((moment for moment in known if moment is not None), default=now_mono_s)
+
+    def _finish(self, loss: Loss) -> None:
+        """The call cannot come back. After a silence that was told, this is the same loss: only its end is new."""
+        if not self._liveness.silent:
+            self._lost(loss)
+        self._tell(self._event(PeerEventKind.ENDED, loss))
+        self._over = True
+
+    def _lost(self, loss: Loss) -> None:
+        self._tell(self._event(PeerEventKind.LOST, loss))
+
+    def _event(self, kind: PeerEventKind, loss: Loss) -> PeerEvent:
+        return PeerEvent(
+            kind,
+            self._clock.mono_s(),
+            layer=loss.layer,
+            reason=loss.reason,
+            last_good_mono_s=loss.last_good_mono_s,
+            detail=loss.detail,
+        )
+
+    def _tell(self, event: PeerEvent) -> None:
+        if self._over:
+            return
+        try:
+            self._on_event(event)
+        except Exception:
+            log.exception("a listener of peer events made a mistake")
+
+
+def _since(begun_mono_s: float | None, at_mono_s: float) -> float:
+    return 0.0 if begun_mono_s is None else at_mono_s - begun_mono_s

@@ -1,0 +1,97 @@
+"""What arrives of an RTP stream: loss by sequence numbers, interarrival jitter by the monotonic clock. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MISORDER_LIMIT = 100  # RFC 3550 appendix A.1
+DROPOUT_LIMIT = 3000
+HALF_TIMESTAMP = 1 << 31
+
+
+class Reception:
+    """RFC 3550 appendix A.1 (sequence), A.3 (loss) and A.8 (jitter) over one stream at a time.
+
+    A new SSRC, or a jump of the sequence beyond DROPOUT_LIMIT, starts the count of expected packets afresh, so that a
+    restarted sender is not taken for 60,000 lost packets.
+    """
+
+    def __init__(self, clock_rate: int) -> None:
+        self._clock_rate = clock_rate
+        self._ssrc: int | None = None
+        self._base = 0
+        self._highest = 0  # extended: cycles and sequence number
+        self._received_of_stream = 0
+        self._lost_before = 0
+        self._transit: float | None = None
+        self._last_timestamp = 0
+        self._last_at_mono_s = 0.0
+        self.packets_received = 0
+        self.jitter_s: float | None = None
+        self.last_mono_s: float | None = None
+
+    @property
+    def packets_lost(self) -> int:
+        """Expected but not received, so far; duplicates make it smaller, never negative."""
+        return self._lost_before + self._lost_of_stream()
+
+    def packet(self, ssrc: int, sequence: int, timestamp: int, at_mono_s: float) -> None:
+        """Count one packet that arrived at `at_mono_s`."""
+        step = (sequence - self._highest) & 0xFFFF
+        restarted = DROPOUT_LIMIT <= step <= 0x10000 - MISORDER_LIMIT
+        if ssrc != self._ssrc or restarted:
+            self._begin(ssrc, sequence)
+            in_order = True
+        else:
+            in_order = 0 < step < DROPOUT_LIMIT
+            if in_order:
+                self._highest += step
+        self.packets_received += 1
+        self._received_of_stream += 1
+        if in_order:
+            self._spacing(timestamp, at_mono_s)
+        self.last_mono_s = at_mono_s
+
+    def _begin(self, ssrc: int, sequence: int) -> None:
+        self._lost_before += self._lost_of_stream()
+        self._ssrc = ssrc
+        self._base = self._highest = sequence
+        self._received_of_stream = 0
+        self._transit = None
+
+    def _lost_of_stream(self) -> int:
+        expected = self._highest - self._base + 1 if self._ssrc is not None else 0
+        return max(0, expected - self._received_of_stream)
+
+    def _spacing(self, timestamp: int, at_mono_s: float) -> None:
+        """Interarrival jitter in seconds: how unlike the spacing on arrival is to the spacing at the sender."""
+        if self._transit is None:
+            self._transit = 0.0
+            self.jitter_s = self.jitter_s or 0.0
+        else:
+            sent_s = _signed(timestamp - self._last_timestamp) / self._clock_rate
+            difference_s = abs(at_mono_s - self._last_at_mono_s - sent_s)
+            self.jitter_s = (self.jitter_s or 0.0) + (difference_s - (self.jitter_s or 0.0)) / 16
+        self._last_timestamp = timestamp
+        self._last_at_mono_s = at_mono_s
+
+
+def _signed(difference: int) -> int:
+    """A difference of 32-bit RTP timestamps that may have wrapped."""
+    return (difference + HALF_TIMESTAMP) % (1 << 32) - HALF_TIMESTAMP
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What arrived between two readings of the counters."""
+
+    packets_received: int
+    loss_ratio: float | None  # None when nothing was expected
+
+
+def interval(received_before: int, lost_before: int, received: int, lost: int) -> Interval:
+    """The interval between two readings; a late packet that makes `lost` shrink counts as no loss."""
+    arrived = received - received_before
+    missing = max(0, lost - lost_before)
+    expected = arrived + missing
+    return Interval(arrived, missing / expected if expected else None)

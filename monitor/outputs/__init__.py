@@ -1,0 +1,1 @@
+"""Remember and tell: bus, metrics, journal."""

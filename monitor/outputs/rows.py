@@ -1,0 +1,51 @@
+"""Facts and markers as rows of the journal, and back. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from pydantic import TypeAdapter
+
+from monitor.facts.codec import fact_from_dict, fact_to_dict
+from monitor.facts.markers import Marker
+from monitor.facts.observations import Observation, OwnLagObserved
+
+QUIET_LAG_S = 0.010  # a second in which we were never later than this says nothing and is not stored
+
+FactRow = tuple[str, float, str, str]  # kind, at_wall_s, site, json
+MarkerRow = tuple[str, str, str, float, str]  # job, run_id, phase, at_wall_s, json
+
+_MARKER: TypeAdapter[Marker] = TypeAdapter(Marker)
+
+
+def compact(fact: Observation) -> Observation | None:
+    """The fact as it is stored: of a second's hundred lag samples only the worst, of a quiet second nothing."""
+    if not isinstance(fact, OwnLagObserved):
+        return fact
+    lag_s = max(fact.lag_samples_s, default=0.0)
+    lateness_s = max(fact.lateness_samples_s, default=0.0)
+    if max(lag_s, lateness_s) <= QUIET_LAG_S:
+        return None
+    return dataclasses.replace(fact, lag_samples_s=(lag_s,), lateness_samples_s=(lateness_s,))
+
+
+def fact_row(fact: Observation) -> FactRow:
+    """Raises ValueError for a fact that does not fit its own type."""
+    return fact.kind, fact.at_wall_s, fact.site, json.dumps(fact_to_dict(fact), separators=(",", ":"))
+
+
+def fact_of(text: str) -> Observation:
+    """The fact of a row's json. Raises ValueError for a kind or a field that this version does not know."""
+    return fact_from_dict(json.loads(text))
+
+
+def marker_row(marker: Marker) -> MarkerRow:
+    """Raises ValueError for a marker that does not fit its own type."""
+    text = _MARKER.dump_json(marker).decode()
+    return marker.job, marker.run_id, marker.phase.value, marker.at_wall_s, text
+
+
+def marker_of(text: str) -> Marker:
+    """The marker of a row's json. Raises ValueError."""
+    return _MARKER.validate_json(text)

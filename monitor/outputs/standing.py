@@ -1,0 +1,173 @@
+"""How things stand at the moment of a scrape: sessions up, tokens' ages, publish runs, own trustworthiness."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from monitor.facts.clock import Clock
+from monitor.facts.markers import Marker, MarkerPhase
+from monitor.facts.observations import ConnectionChanged, Observation, ProcessEnded, TokenObserved
+from monitor.facts.runs import DEFAULT_LIMIT_S, Run, runs_of
+from monitor.outputs.catalogue import OPEN_VALUES_LIMIT
+from monitor.outputs.suspicion import Suspicion
+
+SIGNALLING_PROCESS = "prober"  # where every signalling session lives
+SERVICE = "service"  # the name under which the service credentials' token is told
+
+# What a gauge without a label `agent` says of several agents, where it is not their sum.
+OF_SEVERAL_AGENTS: dict[str, Callable[[list[float]], float]] = {
+    "softphone_token_expiry_timestamp_seconds": min,  # the first to expire
+    "softphone_token_age_seconds": max,  # the oldest
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One gauge's value at a scrape. `labels` lacks the site."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+class Sessions:
+    """Which of the expected agents have a signalling session."""
+
+    def __init__(self, agents: Iterable[str]) -> None:
+        self.agents = tuple(agents)
+        self._connected: set[str] = set()
+
+    def feed(self, fact: Observation) -> None:
+        """Follow ConnectionChanged; the end of the signalling process takes all sessions with it."""
+        if isinstance(fact, ConnectionChanged):
+            (self._connected.add if fact.connected else self._connected.discard)(fact.agent)
+        elif isinstance(fact, ProcessEnded) and fact.process == SIGNALLING_PROCESS:
+            self._connected.clear()
+
+    def readings(self) -> Iterator[Reading]:
+        """One reading an agent and gauge."""
+        for agent in self.agents:
+            yield Reading("softphone_signalling_connected", {"agent": agent}, float(agent in self._connected))
+            yield Reading("softphone_signalling_expected", {"agent": agent}, 1.0)
+
+
+class Tokens:
+    """The times of the tokens in use."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, TokenObserved] = {}
+
+    def feed(self, fact: Observation) -> None:
+        """Follow TokenObserved."""
+        if isinstance(fact, TokenObserved):
+            self._latest[fact.token] = fact
+
+    def readings(self, now_wall_s: float) -> Iterator[Reading]:
+        """Age and, where it is known, expiry of every token."""
+        for name, fact in self._latest.items():
+            labels = {"token": SERVICE, "agent": ""} if name == SERVICE else {"token": "agent", "agent": name}
+            yield Reading("softphone_token_age_seconds", labels, max(0.0, now_wall_s - fact.issued_wall_s))
+            if fact.expires_wall_s is not None:
+                yield Reading("softphone_token_expiry_timestamp_seconds", labels, fact.expires_wall_s)
+
+
+class Published:
+    """The last runs of every publish job, from their markers."""
+
+    def __init__(self, jobs: Iterable[str], *, runs: int, limit_s: float = DEFAULT_LIMIT_S) -> None:
+        self.jobs = tuple(jobs)
+        self.runs = runs
+        self.limit_s = limit_s
+        self._markers: dict[str, dict[str, list[Marker]]] = {job: {} for job in self.jobs}
+
+    def feed(self, marker: Marker) -> bool:
+        """Take a marker in, in any order. False when its job is one too many to be told apart."""
+        if marker.job not in self._markers and len(self._markers) >= OPEN_VALUES_LIMIT:
+            return False
+        of_job = self._markers.setdefault(marker.job, {})
+        of_job[marker.run_id] = _edges([*of_job.get(marker.run_id, []), marker])
+        if len(of_job) > self.runs:
+            del of_job[min(of_job, key=lambda run_id: min(m.at_wall_s for m in of_job[run_id]))]
+        return True
+
+    def readings(self, now_wall_s: float) -> Iterator[Reading]:
+        """Whether each job is active, and its last runs' times and pacing."""
+        for job in {**dict.fromkeys(self.jobs), **self._markers}:
+            markers = [marker for of_run in self._markers.get(job, {}).values() for marker in of_run]
+            runs = runs_of(markers, now_wall_s=now_wall_s, limit_s=self.limit_s)
+            active = any(run.active_at(now_wall_s) for run in runs)
+            yield Reading("softphone_publish_active", {"publish": job}, float(active))
+            for run in runs:
+                yield from _run_readings(run)
+
+
+def _edges(markers: list[Marker]) -> list[Marker]:
+    """All that a run's times and pacing need: its first start, its first and last batch, its last end."""
+    ordered = sorted(markers, key=lambda marker: marker.at_wall_s)
+    of_phase = {phase: [marker for marker in ordered if marker.phase is phase] for phase in MarkerPhase}
+    batches = of_phase[MarkerPhase.BATCH]
+    return [*of_phase[MarkerPhase.START][:1], *batches[:1], *batches[1:][-1:], *of_phase[MarkerPhase.END][-1:]]
+
+
+def _run_readings(run: Run) -> Iterator[Reading]:
+    which = {"publish": run.job, "run_id": run.run_id}
+    if run.start_wall_s is not None:
+        yield Reading("softphone_publish_start_timestamp_seconds", which, run.start_wall_s)
+    if run.end_wall_s is not None:
+        yield Reading("softphone_publish_end_timestamp_seconds", which, run.end_wall_s)
+    pacing = {
+        "strategy": run.strategy,
+        "batch_size": "" if run.batch_size is None else str(run.batch_size),
+        "pause": "" if run.pause_s is None else f"{run.pause_s:g}s",
+    }
+    yield Reading("softphone_publish_run_info", {**which, **pacing}, 1.0)
+
+
+class Standing:
+    """All of the above behind one lock: facts and markers come from one thread, scrapes from others."""
+
+    def __init__(self, clock: Clock, sessions: Sessions, published: Published) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._sessions = sessions
+        self._tokens = Tokens()
+        self._published = published
+        self._suspicion = Suspicion()
+        self._settings_good = True
+
+    def fact(self, fact: Observation) -> None:
+        """Take a fact into account."""
+        with self._lock:
+            self._sessions.feed(fact)
+            self._tokens.feed(fact)
+            self._suspicion.feed(fact, self._clock.mono_s())
+
+    def marker(self, marker: Marker) -> bool:
+        """Take a marker into account. False when its job is one too many to be told apart."""
+        with self._lock:
+            return self._published.feed(marker)
+
+    def reloaded(self, *, good: bool) -> None:
+        """Remember whether the last reading of the settings succeeded."""
+        with self._lock:
+            self._settings_good = good
+
+    def expect(self, agents: tuple[str, ...], jobs: tuple[str, ...], *, runs: int, limit_s: float) -> None:
+        """Take new settings over; what happened so far stays."""
+        with self._lock:
+            self._sessions.agents = agents
+            self._published.jobs, self._published.runs, self._published.limit_s = jobs, runs, limit_s
+
+    def readings(self) -> list[Reading]:
+        """Every gauge as it stands now."""
+        now_wall_s, now_mono_s = self._clock.wall_s(), self._clock.mono_s()
+        with self._lock:
+            return [
+                *self._sessions.readings(),
+                *self._tokens.readings(now_wall_s),
+                *self._published.readings(now_wall_s),
+                Reading("softphone_monitor_suspect", {}, float(self._suspicion.suspect(now_mono_s))),
+                Reading("softphone_monitor_config_last_reload_successful", {}, float(self._settings_good)),
+            ]

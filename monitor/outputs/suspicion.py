@@ -1,0 +1,60 @@
+"""Are our own measurements to be trusted just now? Pure: a minute of counts in, yes or no out."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from monitor.facts.observations import Observation, OwnLagObserved
+
+WINDOW_S = 60.0
+SHARE_LIMIT = 0.2  # more suspect measurements than this share, and we distrust the lot
+MIN_SAMPLES = 5  # fewer measurements than this have no share worth speaking of
+LAG_LIMIT_S = 0.25  # a measuring process that was once this late may have falsified anything in that minute
+LAG_FLOOR_S = 0.005  # below this, lag falsifies no figure that matters, even where it is a tenth of a loopback ping
+NOT_MEASURING = "main"  # the process that only collects: its lag falsifies nothing
+
+
+@dataclass(slots=True)
+class Second:
+    """What one second brought: measurements, how many of them suspect, the largest lag of a measuring process."""
+
+    at_s: int
+    samples: int = 0
+    suspect: int = 0
+    lag_s: float = 0.0
+
+
+def suspect(seconds: list[Second], now_s: float) -> bool:
+    """True when the last WINDOW_S held too large a share of suspect measurements, or one lag over LAG_LIMIT_S."""
+    recent = [second for second in seconds if now_s - second.at_s <= WINDOW_S]
+    samples = sum(second.samples for second in recent)
+    share = sum(second.suspect for second in recent) / samples if samples >= MIN_SAMPLES else 0.0
+    return share > SHARE_LIMIT or max((second.lag_s for second in recent), default=0.0) > LAG_LIMIT_S
+
+
+class Suspicion:
+    """The last minute's seconds, fed with facts as they arrive."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[Second] = deque(maxlen=int(WINDOW_S) + 2)
+
+    def feed(self, fact: Observation, now_s: float) -> None:
+        """Take a fact into account. now_s: monotonic seconds."""
+        if isinstance(fact, OwnLagObserved):
+            if fact.process != NOT_MEASURING:
+                second = self._second(now_s)
+                second.lag_s = max(second.lag_s, *fact.lag_samples_s, 0.0)
+        elif fact.measured_s() is not None:
+            second = self._second(now_s)
+            second.samples += 1
+            second.suspect += fact.suspect and fact.lag_s > LAG_FLOOR_S
+
+    def suspect(self, now_s: float) -> bool:
+        """Whether the last minute is to be distrusted. now_s: monotonic seconds."""
+        return suspect(list(self._seconds), now_s)
+
+    def _second(self, now_s: float) -> Second:
+        if not self._seconds or self._seconds[-1].at_s != int(now_s):
+            self._seconds.append(Second(int(now_s)))
+        return self._seconds[-1]

@@ -1,0 +1,1 @@
+"""Measure: every probe emits observations and knows nothing of what becomes of them."""

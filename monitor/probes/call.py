@@ -1,0 +1,292 @@
+"""The call probe: answers the calls offered to its agent, times propose and offer, hands the media to the shard."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitor.config.model import CallProbe as CallSettings
+from monitor.facts.failures import Failure, Layer, Reason, failure
+from monitor.facts.observations import CallPhaseObserved, Disconnected, Observation
+from monitor.genesys.events import (
+    CandidateReceived,
+    Event,
+    HandledElsewhere,
+    OfferReceived,
+    Proposed,
+    Retracted,
+    Terminated,
+)
+from monitor.probes.agent import AgentSession
+from monitor.probes.base import Context
+from monitor.probes.channel import Asker, ChannelError, Params
+from monitor.probes.shard_messages import (
+    ENDED,
+    ICE_CONNECTED,
+    LOST,
+    RESUMED,
+    Answered,
+    AnswerRequest,
+    CandidateMessage,
+    SessionMessage,
+    from_params,
+    to_params,
+)
+
+CALLS_LIMIT = 32
+EARLY_CANDIDATES = 64
+HANG_UP_S = 0.5  # the whole close has a second
+NORMAL_END = "success"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Call:
+    """One session from its proposal to its end."""
+
+    session_id: str
+    conversation_id: str
+    peer: str
+    proposed_mono_s: float
+    offer: asyncio.Future[OfferReceived | None]  # None: the call ended before one came
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    candidates: list[str] = field(default_factory=list)  # those that came before the shard was asked
+    asked: bool = False
+    lost: bool = False  # told as a loss already: the platform's own `terminate` would be the same one again
+    end_reason: str | None = None  # what we still have to tell the platform; None when it knows
+
+
+class CallProbe:
+    """Answers every call of its agent (`answer: any`) for as long as the platform keeps it up; several at once.
+
+    It listens from when it is made until `close()`; slots only compare notes with the shard. While signalling is down
+    the media goes on, and what happens to it is told as ever.
+    """
+
+    kind = "call"
+
+    def __init__(self, settings: CallSettings, context: Context, shard: Asker, agent: AgentSession) -> None:
+        self.name = settings.name
+        self.interval_s = settings.interval_s
+        self.timeout_s = settings.timeout_s
+        self._settings = settings
+        self._context = context
+        self._shard = shard
+        self._agent = agent
+        self._calls: dict[str, _Call] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._unsubscribe = agent.subscribe(self._heard)
+        for kind, handler in {
+            ICE_CONNECTED: self._ice_connected,
+            LOST: self._media_lost,
+            RESUMED: self._media_resumed,
+            ENDED: self._media_ended,
+        }.items():
+            shard.on(f"{kind}/{self.name}", handler)
+
+    @property
+    def open_calls(self) -> int:
+        """Calls proposed, being set up, or up."""
+        return len(self._calls)
+
+    async def run(self) -> Sequence[Observation]:
+        """End the calls that the shard no longer holds: it was replaced, and their media with it."""
+        if self._settings.dial is not None:
+            return self.failed(failure("propose", Reason.UNSUPPORTED, "dialling is not implemented"))
+        asked = [call for call in self._calls.values() if call.asked]  # not those that come while we compare notes
+        with suppress(ChannelError):
+            held = (await self._shard.ask("sessions", {}, self.timeout_s))["sessions"]
+            for call in asked:
+                if call.session_id not in held:
+                    self._finish(call, "failed-transport")
+        return ()
+
+    def failed(self, failure: Failure) -> Sequence[Observation]:
+        """A slot that failed."""
+        return [CallPhaseObserved(**self._about(None, 0.0), phase="propose", seconds=None, failure=failure)]
+
+    async def close(self) -> None:
+        """Hang up every call and stop listening. Idempotent."""
+        self._unsubscribe()
+        for call in tuple(self._calls.values()):
+            self._finish(call, NORMAL_END)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _heard(self, event: Event) -> None:
+        if isinstance(event, Proposed):
+            self._proposed(event)
+            return
+        call = self._calls.get(getattr(event, "session_id", ""))
+        if call is None:
+            return
+        match event:
+            case OfferReceived():
+                if not call.offer.done():  # the gateway repeats an offer until the answer comes
+                    call.offer.set_result(event)
+            case CandidateReceived():
+                self._candidate(call, event.sdp)
+            case Terminated():
+                self._ended_by_platform(call, "terminated", event.reason)
+            case Retracted():
+                self._ended_by_platform(call, "retracted", "")
+            case HandledElsewhere():
+                self._finish(call, None)
+
+    def _proposed(self, event: Proposed) -> None:
+        if self._settings.answer != "any" or event.session_id in self._calls:
+            return
+        if len(self._calls) >= CALLS_LIMIT:
+            log.warning("%s: more than %d calls at once: one is left alone", self.name, CALLS_LIMIT)
+            return
+        offer: asyncio.Future[OfferReceived | None] = asyncio.get_running_loop().create_future()
+        call = _Call(event.session_id, event.conversation_id, event.peer, event.at_mono_s, offer)
+        if not event.sdp_over_xmpp:
+            self._phase(call, "propose", None, failure("propose", Reason.UNSUPPORTED, "the Jingle form of a call"))
+            return
+        self._calls[event.session_id] = call
+        self._own(self._carry(call), f"call {event.session_id}")
+
+    def _own(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, call: _Call) -> None:
+        """One call from its proposal to its end."""
+        try:
+            if await self._set_up(call):
+                await call.over.wait()
+        except Exception as error:
+            log.exception("%s: our own mistake in a call: %s", self.name, type(error).__name__)
+            call.end_reason = "general-error"
+        finally:
+            self._calls.pop(call.session_id, None)
+            await self._hang_up(call)
+
+    async def _set_up(self, call: _Call) -> bool:
+        """From proceed to the answer on its way; False when the call ended before that."""
+        refused = await self._agent.connection.proceed(call.session_id, call.peer)
+        if refused is not None:
+            self._phase(call, "propose", None, refused)
+            return False
+        offer = await self._offer(call)
+        if offer is None:
+            return False
+        self._phase(call, "propose", offer.at_mono_s - call.proposed_mono_s, None)
+        problem = await self._answer(call, offer)
+        if call.over.is_set():
+            return False
+        seconds = self._context.clock.mono_s() - offer.at_mono_s
+        self._phase(call, "offer", None if problem else seconds, problem)
+        if problem is not None:
+            call.end_reason = "general-error"
+        return problem is None
+
+    async def _offer(self, call: _Call) -> OfferReceived | None:
+        """The offer; None when the call ended, or none came within `timeout_s`, which is then told."""
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await call.offer
+        except TimeoutError:
+            waited = f"no offer within {self.timeout_s:g} s"
+            self._phase(call, "propose", None, failure("propose", Reason.TIMEOUT, waited))
+            return None
+
+    async def _answer(self, call: _Call, offer: OfferReceived) -> Failure | None:
+        request = AnswerRequest(
+            site=self._context.site,
+            probe=self.name,
+            agent=self._agent.name,
+            session_id=call.session_id,
+            conversation_id=call.conversation_id,
+            sdp=offer.sdp,
+            candidates=tuple(call.candidates),
+            servers=self._agent.ice_servers,
+            relay_only=self._agent.connection.relay_only,
+            interface=self._settings.interface,
+        )
+        call.asked = True  # what comes from here on follows the question on the same channel
+        try:
+            answered = from_params(Answered, await self._shard.ask("answer", to_params(request), self.timeout_s))
+        except ChannelError as error:
+            return failure("offer", Reason.ERROR, error)
+        if answered.failure is not None or call.over.is_set():
+            return answered.failure
+        refused = await self._agent.connection.accept(call.session_id)
+        return refused or await self._agent.connection.answer(call.session_id, call.peer, answered.sdp)
+
+    def _candidate(self, call: _Call, sdp: str) -> None:
+        if call.asked:
+            self._shard.tell("candidate", to_params(CandidateMessage(session_id=call.session_id, sdp=sdp)))
+        elif len(call.candidates) < EARLY_CANDIDATES:
+            call.candidates.append(sdp)
+
+    def _ended_by_platform(self, call: _Call, reason: str, detail: str) -> None:
+        """A normal end, or a drop at the platform's side, unless the media told that drop before."""
+        normal = reason == "terminated" and detail == NORMAL_END
+        if not normal and not call.lost:
+            at_wall_s = self._context.clock.wall_s()
+            self._context.emit(
+                Disconnected(
+                    **self._about(call, 0.0),
+                    layer=Layer.PLATFORM,
+                    reason=reason,
+                    last_good_wall_s=at_wall_s,
+                    noticed_wall_s=at_wall_s,
+                    detail=detail,
+                )
+            )
+        self._finish(call, None)
+
+    def _finish(self, call: _Call, tell_platform: str | None) -> None:
+        """Let the call's task end it; `tell_platform` is the reason to send, None when the platform knows."""
+        if not call.over.is_set():
+            call.end_reason = tell_platform
+            call.over.set()
+        if not call.offer.done():
+            call.offer.set_result(None)
+
+    async def _hang_up(self, call: _Call) -> None:
+        """Free the media, then say goodbye where the platform does not know yet."""
+        if call.asked:
+            message = to_params(SessionMessage(session_id=call.session_id))
+            with suppress(ChannelError):
+                await self._shard.ask("hang_up", message, HANG_UP_S)
+        if call.end_reason is not None and self._agent.connected:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HANG_UP_S):
+                    await self._agent.connection.terminate(call.session_id, call.peer, call.end_reason)
+
+    async def _ice_connected(self, params: Params) -> None:
+        call = self._calls.get(from_params(SessionMessage, params).session_id)
+        if call is not None:  # in a task of its own: the messages that follow must not wait for the platform
+            self._own(self._agent.connection.info_active(call.session_id, call.peer), f"active {call.session_id}")
+
+    async def _media_lost(self, params: Params) -> None:
+        call = self._calls.get(from_params(SessionMessage, params).session_id)
+        if call is not None:
+            call.lost = True
+
+    async def _media_resumed(self, params: Params) -> None:
+        call = self._calls.get(from_params(SessionMessage, params).session_id)
+        if call is not None:
+            call.lost = False
+
+    async def _media_ended(self, params: Params) -> None:
+        """The media is gone for good: the softphone ends the session as `failed-transport`."""
+        call = self._calls.get(from_params(SessionMessage, params).session_id)
+        if call is not None:
+            self._finish(call, "failed-transport")
+
+    def _phase(self, call: _Call, phase: str, seconds: float | None, problem: Failure | None) -> None:
+        about = self._about(call, seconds or 0.0)
+        self._context.emit(CallPhaseObserved(**about, phase=phase, seconds=seconds, failure=problem))
+
+    def _about(self, call: _Call | None, over_s: float) -> dict[str, Any]:
+        stamp = self._context.stamp_over(self.name, over_s)
+        return {**stamp, "agent": self._agent.name, "conversation_id": "" if call is None else call.conversation_id}

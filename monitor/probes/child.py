@@ -1,0 +1,94 @@
+"""One child process of ours: spawned with its sockets, spoken to over its channel, ended within a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import monitor
+from monitor.probes.channel import Channel, Handler
+
+STDERR_FD = 2
+
+log = logging.getLogger(__name__)
+
+
+class Child:
+    """A running child. Its messages are handled from `spawn` on; `wait` tells its end."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, channel: Channel) -> None:
+        self.name = name
+        self.channel = channel
+        self._process = process
+        self._talking = asyncio.create_task(channel.run(), name=f"channel {name}")
+        self._ended = asyncio.create_task(process.wait(), name=f"process {name}")
+
+    @classmethod
+    async def spawn(cls, name: str, module: str, inherited: socket.socket, handlers: Mapping[str, Handler]) -> Child:
+        """Start `python -m module FD_MAIN FD`, FD being the child's copy of `inherited`, which is closed here."""
+        ours, theirs = socket.socketpair()
+        with theirs, inherited:
+            channel = await Channel.from_socket(ours, name)
+            for method, handler in handlers.items():
+                channel.on(method, handler)
+            try:
+                process = await _start(module, theirs, inherited)
+            except BaseException:
+                await channel.close()
+                raise
+        return cls(name, process, channel)
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """True until the process has ended."""
+        return self._process.returncode is None
+
+    async def wait(self) -> int:
+        """Its exit status once it has ended, negative for a signal."""
+        return await asyncio.shield(self._ended)
+
+    async def stop(self, deadline_s: float) -> None:
+        """End it by SIGTERM (which also ends one that is still starting), by force after `deadline_s`. Idempotent."""
+        try:
+            if self.alive:
+                self._process.terminate()
+            async with asyncio.timeout(deadline_s):
+                await self.wait()
+                await asyncio.shield(self._talking)  # what it said last
+        except TimeoutError:
+            log.warning("%s did not end within %g s: killed", self.name, deadline_s)
+        finally:
+            if self.alive:
+                self._process.kill()
+            await self.wait()
+            await self.channel.close()
+            await self._talking
+
+
+async def _start(module: str, *sockets: socket.socket) -> asyncio.subprocess.Process:
+    fds = tuple(sock.fileno() for sock in sockets)
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", module, *map(str, fds)),
+        pass_fds=fds,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=STDERR_FD,  # standard output belongs to results
+        env=_environment(),
+        process_group=0,  # Ctrl-C goes to us alone: we end our children in order
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with the folder of this package first, as -P keeps whatever lies in the working directory out."""
+    package = str(Path(monitor.__file__).parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (package, inherited)))}

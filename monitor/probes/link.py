@@ -1,0 +1,55 @@
+"""A channel that can be replaced while others hold on to it: how the prober outlives a shard."""
+
+from __future__ import annotations
+
+from monitor.probes.channel import Channel, ChannelError, Handler, Params
+
+
+class Link:
+    """An `Asker` whose channel may be replaced while others hold it: how the prober outlives a shard.
+
+    Handlers registered once serve every channel to come. While there is none, asks raise ChannelError and tells are
+    dropped.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._handlers: dict[str, Handler] = {}
+        self._channel: Channel | None = None
+
+    @property
+    def connected(self) -> bool:
+        """True while there is an open channel."""
+        return self._channel is not None and not self._channel.closed
+
+    def on(self, method: str, handler: Handler) -> None:
+        """Answer `method` with `handler`, on this channel and every later one."""
+        self._handlers[method] = handler
+        if self._channel is not None:
+            self._channel.on(method, handler)
+
+    def tell(self, method: str, params: Params) -> bool:
+        """Send one way; False when it was dropped."""
+        if self._channel is None:
+            return False
+        return self._channel.tell(method, params)
+
+    async def ask(self, method: str, params: Params, timeout_s: float = 30.0) -> Params:
+        """The other side's result. Raises ChannelError."""
+        if self._channel is None:
+            raise ChannelError(f"{self.name}: {method}: not connected")
+        return await self._channel.ask(method, params, timeout_s)
+
+    async def serve(self, channel: Channel) -> None:
+        """Use `channel` until it ends; a previous one is closed first."""
+        await self.close()
+        for method, handler in self._handlers.items():
+            channel.on(method, handler)
+        self._channel = channel
+        await channel.run()
+
+    async def close(self) -> None:
+        """Close the present channel. Idempotent."""
+        if self._channel is not None:
+            channel, self._channel = self._channel, None
+            await channel.close()

@@ -1,0 +1,162 @@
+"""The shard process: gathering transactions and media peers, behind two channels (main and prober)."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+from monitor.facts.clock import Clock, SystemClock
+from monitor.facts.codec import fact_to_dict
+from monitor.facts.failures import Failure
+from monitor.facts.observations import Observation
+from monitor.media.gathering import gather
+from monitor.media.opus_sample import opus_packets
+from monitor.probes.channel import Channel, Params
+from monitor.probes.lag import LagMeter
+from monitor.probes.own_health import OwnHealth
+from monitor.probes.shard_call import ShardCall
+from monitor.probes.shard_messages import (
+    Answered,
+    AnswerRequest,
+    CandidateMessage,
+    GatherRequest,
+    SessionMessage,
+    from_params,
+    to_params,
+)
+
+PROCESS = "shard0"
+CALLS_LIMIT = 256
+CLOSE_LIMIT_S = 1.0  # for all calls together: the process has to end within 2 s
+
+log = logging.getLogger(__name__)
+
+
+class Shard:
+    """Answers what the prober asks and tells main what it measures."""
+
+    def __init__(self, main: Channel, prober: Channel, clock: Clock) -> None:
+        self._main = main
+        self._prober = prober
+        self._clock = clock
+        self._lag = LagMeter(clock)
+        self._calls: dict[str, ShardCall] = {}
+        self._own: list[asyncio.Task[None]] = []
+        for method, handler in {
+            "gather": self._gather,
+            "answer": self._answer,
+            "candidate": self._candidate,
+            "hang_up": self._hang_up,
+            "sessions": self._sessions,
+        }.items():
+            prober.on(method, handler)
+
+    async def close(self) -> None:
+        """Hang up every call, within CLOSE_LIMIT_S. Idempotent."""
+        calls, self._calls = list(self._calls.values()), {}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                await asyncio.gather(*(call.hang_up() for call in calls))
+        for task in self._own:
+            task.cancel()
+        await asyncio.gather(*self._own, return_exceptions=True)
+
+    async def _gather(self, params: Params) -> Params:
+        request = from_params(GatherRequest, params)
+        self._watch_own_health(request.site)
+        began_mono_s = self._clock.mono_s()
+        gathering = await gather(
+            request.servers,
+            relay_only=request.relay_only,
+            interface=request.interface,
+            timeout_s=request.timeout_s,
+        )
+        return {"gathering": to_params(gathering), "lag_s": self._lag.max_since(began_mono_s)}
+
+    async def _answer(self, params: Params) -> Params:
+        request = from_params(AnswerRequest, params)
+        self._watch_own_health(request.site)
+        if request.session_id in self._calls or len(self._calls) >= CALLS_LIMIT:
+            raise ValueError("this session is up already, or too many are")
+        call = ShardCall(
+            request,
+            emit=self._emit,
+            tell=lambda kind, message: self._told(kind, request.probe, message),
+            clock=self._clock,
+            lag=self._lag,
+        )
+        self._calls[request.session_id] = call  # before the first await: candidates follow on the heels of the offer
+        answer = await call.answer()
+        if isinstance(answer, str):
+            return to_params(Answered(sdp=answer))
+        await self._end(request.session_id)
+        return to_params(Answered(failure=answer))
+
+    async def _candidate(self, params: Params) -> Params:
+        message = from_params(CandidateMessage, params)
+        call = self._calls.get(message.session_id)
+        problem: Failure | None = None
+        if call is not None:
+            problem = await call.add_candidate(message.sdp)
+        if problem is not None:
+            log.info("a remote candidate was left out: %s %s", problem.reason, problem.detail)
+        return {}
+
+    async def _hang_up(self, params: Params) -> Params:
+        await self._end(from_params(SessionMessage, params).session_id)
+        return {}
+
+    async def _sessions(self, params: Params) -> Params:
+        return {"sessions": list(self._calls)}
+
+    async def _end(self, session_id: str) -> None:
+        call = self._calls.pop(session_id, None)
+        if call is not None:
+            await call.hang_up()
+
+    def _emit(self, fact: Observation) -> None:
+        self._main.tell("fact", fact_to_dict(fact))
+
+    def _told(self, kind: str, probe: str, message: SessionMessage) -> None:
+        self._prober.tell(f"{kind}/{probe}", to_params(message))
+
+    def _watch_own_health(self, site: str) -> None:
+        """Own lag as facts of the site, which the first request tells."""
+        if not self._own:
+            health = OwnHealth(PROCESS, site, self._emit, self._clock, self._lag, self._main)
+            self._own = [asyncio.create_task(self._lag.run()), asyncio.create_task(health.run())]
+
+
+async def serve(main_socket: socket.socket, prober_socket: socket.socket) -> None:
+    """Work until SIGTERM, or until either channel ends."""
+    ending = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
+    main, prober = await Channel.from_socket(main_socket, "main"), await Channel.from_socket(prober_socket, "prober")
+    shard = Shard(main, prober, SystemClock())
+    async with asyncio.TaskGroup() as tasks:
+        for channel in (main, prober):
+            tasks.create_task(channel.run()).add_done_callback(lambda _: ending.set())
+        await ending.wait()
+        await shard.close()
+        await asyncio.gather(main.close(), prober.close())
+
+
+def main(arguments: list[str]) -> int:
+    """Entry: `python -m monitor.probes.shard FD_MAIN FD_PROBER`, two inherited ends of Unix socket pairs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=f"%(levelname)s {PROCESS}: %(message)s")
+    main_socket, prober_socket = (socket.socket(fileno=int(fd)) for fd in arguments[:2])
+    opus_packets()  # now rather than inside the first call
+    gc.collect()
+    gc.freeze()  # what start-up made stays: later collections need not look at it
+    asyncio.run(serve(main_socket, prober_socket))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

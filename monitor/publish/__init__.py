@@ -1,0 +1,1 @@
+"""Apply load and mark it: publish jobs and their markers."""

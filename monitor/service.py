@@ -1,0 +1,89 @@
+"""`run`: the monitor as a service of the operating system: signals, exit statuses, one clear line for what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from monitor.app import App, FleetError, measures_a_simulator
+from monitor.config.load import ConfigErrors, check, load
+from monitor.config.model import Settings
+from monitor.config.secrets import SecretMissing
+from monitor.outputs.journal import JournalError
+
+OK, FAILED, BAD_CONFIG = 0, 1, 2
+
+
+def run_monitor(config: Path) -> int:
+    """Run until SIGTERM or SIGINT. 2 for a bad configuration, 1 when something it needs cannot be had."""
+    problems = check(config, os.environ)
+    if problems:
+        for problem in problems:
+            print(problem, file=sys.stderr)
+        return BAD_CONFIG
+    try:
+        return asyncio.run(_serve(config))
+    except (OSError, SecretMissing, JournalError, FleetError) as error:
+        for line in getattr(error, "problems", [str(error)]):
+            print(f"run: {line}", file=sys.stderr)
+        return FAILED
+
+
+async def _serve(config: Path) -> int:
+    stopping = asyncio.Event()
+    reloading = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, reloading.set)
+    app = App(load(config), read_again=lambda: load_whole(config))
+    starting = asyncio.create_task(app.start())
+    ending = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            _say_ready(app)
+            await _until(stopping, reloading, app)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+    finally:
+        ending.cancel()
+        await app.stop()
+    return OK
+
+
+def load_whole(config: Path) -> Settings:
+    """The settings, or ConfigErrors for missing credentials as well."""
+    problems = check(config, os.environ)
+    if problems:
+        raise ConfigErrors(problems)
+    return load(config)
+
+
+async def _until(stopping: asyncio.Event, reloading: asyncio.Event, app: App) -> None:
+    while not stopping.is_set():
+        waits = [asyncio.create_task(event.wait()) for event in (stopping, reloading)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if reloading.is_set():
+            reloading.clear()
+            _say_reloaded(await app.reload())
+
+
+def _say_ready(app: App) -> None:
+    simulated = (
+        " (the platform is on loopback: everything measured is SIMULATED)" if measures_a_simulator(app.settings) else ""
+    )
+    count = len(app.settings.probes)
+    print(f"ready: site {app.settings.site}, {count} probes, {app.url}/metrics{simulated}", file=sys.stderr)
+
+
+def _say_reloaded(problems: list[str]) -> None:
+    for problem in problems:
+        print(f"reload: {problem}", file=sys.stderr)
+    print("reload: the old settings stay in force" if problems else "reload: done", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Pretend to be Genesys Cloud, faithfully enough for its own clients."""

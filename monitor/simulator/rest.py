@@ -1,0 +1,43 @@
+"""The REST side as one ASGI application: every route behind the gate, everything in the envelope."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from monitor.simulator import channels, conversations, directory, oauth, presence
+from monitor.simulator.envelope import Envelope
+from monitor.simulator.faults import refusal
+from monitor.simulator.gate import Gate, refused
+from monitor.simulator.model import Refusal
+from monitor.simulator.wfm import Wfm
+
+
+def create_app(gate: Gate, extra: list[BaseRoute] | None = None) -> Starlette:
+    """The application; `extra` routes (the control API) are added as they are."""
+    routes: list[BaseRoute] = [
+        *oauth.routes(gate),
+        *directory.routes(gate),
+        *presence.routes(gate),
+        *channels.routes(gate),
+        *conversations.routes(gate),
+        *Wfm(gate).routes(),
+        *(extra or []),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Envelope)],
+        exception_handlers={HTTPException: _no_such_route},
+    )
+
+
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    """404 for a path and 405 for a method that is not there, in the platform's words."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return refused(request, Refusal(405, "method.not.allowed", "HTTP 405 Method Not Allowed"))
+    return refused(request, refusal(error.status_code))

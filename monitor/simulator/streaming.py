@@ -1,0 +1,257 @@
+"""The streaming host: one WebSocket server for XMPP sessions and JSON notification channels, and its faults."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import weakref
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.typing import Subprotocol
+
+from monitor.genesys.stanzas import LIMIT_BYTES
+from monitor.simulator import server_stanzas as stanzas
+from monitor.simulator.call import REASONS
+from monitor.simulator.calls import Calls
+from monitor.simulator.client_socket import SimulatedConnection
+from monitor.simulator.ice import StunResponder
+from monitor.simulator.notification_socket import NotificationSocket
+from monitor.simulator.platform import Platform
+from monitor.simulator.xmpp_session import XmppSession
+
+XMPP_PATH: Final = re.compile(r"/stream/channels/([A-Za-z0-9_-]{1,128})")
+JSON_PATH: Final = re.compile(r"/channels/([A-Za-z0-9_-]{1,128})")
+XMPP: Final = Subprotocol("xmpp")
+MAX_FRAME: Final = 2 * LIMIT_BYTES  # a stanza over LIMIT_BYTES is told so; a frame over this is cut off with 1009
+HANDSHAKE_S: Final = 60.0  # longer than any client waits, so that a black hole looks like one
+CLOSE_S: Final = 2.0
+CLOSE_CODES: Final = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
+
+
+class Streaming:
+    """The streaming side of one platform: `Platform.streaming`, and the owner of `Platform.calls`."""
+
+    def __init__(self, platform: Platform, stun: StunResponder) -> None:
+        self.platform = platform
+        self.calls = Calls(platform, self)
+        self.port = 0
+        self.stun_port = stun.port
+        self._stun = stun
+        self._server: Server | None = None
+        self._blackholed = False
+        self._connections: weakref.WeakSet[SimulatedConnection] = weakref.WeakSet()
+        self._sessions: list[XmppSession] = []  # bound, newest last
+        self._sockets: list[NotificationSocket] = []  # newest last
+
+    @classmethod
+    async def start(cls, platform: Platform, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> Streaming:
+        """Listen on host:port (0 picks one, then in `.port`) and join the platform. OSError when it is taken."""
+        streaming = cls(platform, await StunResponder.start(host))
+        try:
+            await streaming._listen(host, port, tls)
+        except BaseException:
+            await streaming._stun.close()
+            raise
+        platform.streaming, platform.calls = streaming, streaming.calls
+        return streaming
+
+    async def close(self) -> None:
+        """End every call and connection, cutting off clients that do not part within CLOSE_S; free the ports. Idempotent."""
+        await self.reset()
+        if self._server is not None:
+            for connection in tuple(self._connections):
+                if connection.protocol.state is State.CONNECTING:
+                    connection.reset()
+            self._server.close()
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    await self._server.wait_closed()
+            except TimeoutError:
+                for connection in tuple(self._connections):
+                    connection.reset()
+                await self._server.wait_closed()
+        await self._stun.close()
+
+    async def _listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        self._server = await serve(
+            self._serve,
+            host,
+            port,
+            ssl=tls,
+            select_subprotocol=_subprotocol,
+            process_request=self._admit,
+            server_header=None,
+            open_timeout=HANDSHAKE_S,
+            close_timeout=CLOSE_S,
+            ping_interval=None,
+            max_size=MAX_FRAME,
+            # the factory is called as the class would be
+            create_connection=cast(type[ServerConnection], self._new_connection),
+        )
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+
+    # Connections
+
+    def _new_connection(self, *args: Any, **options: Any) -> SimulatedConnection:
+        connection = SimulatedConnection(*args, **options)
+        connection.swallowing = self._blackholed
+        self._connections.add(connection)
+        return connection
+
+    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        """None for a live channel on a known path; else the HTTP answer that refuses the upgrade."""
+        path = request.path.partition("?")[0]
+        known = XMPP_PATH.fullmatch(path) or JSON_PATH.fullmatch(path)
+        if known is None or known[1] not in self.platform.channels:
+            return connection.respond(HTTPStatus.NOT_FOUND, "no such channel\n")
+        if self.platform.live_channel(known[1]) is None:
+            return connection.respond(HTTPStatus.UNAUTHORIZED, "the channel has expired\n")
+        offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
+        if XMPP_PATH.fullmatch(path) and XMPP not in [name.strip() for name in offered.split(",")]:
+            return connection.respond(HTTPStatus.BAD_REQUEST, "the subprotocol xmpp is required\n")
+        await self.platform.signalling_turn("connect")
+        return None
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, SimulatedConnection)
+        assert connection.request is not None
+        path = connection.request.path.partition("?")[0]
+        channel = self.platform.live_channel(path.rpartition("/")[2])
+        if channel is None:  # evicted while the upgrade waited for its turn
+            await connection.part(1008, "no such channel")
+        elif XMPP_PATH.fullmatch(path):
+            await XmppSession(connection, self.platform, channel, self).run()
+        else:
+            socket = NotificationSocket(connection, self.platform, channel)
+            self._displace(socket)
+            self._sockets.append(socket)
+            try:
+                await socket.run()
+            finally:
+                self._sockets.remove(socket)
+
+    # What sessions need
+
+    def joined(self, session: XmppSession) -> None:
+        """A session is bound: it displaces those of the same channel or the same full JID."""
+        self._displace(session)
+        self._sessions.append(session)
+
+    def _displace(self, newcomer: XmppSession | NotificationSocket) -> None:
+        others: list[XmppSession | NotificationSocket] = [*self._sessions, *self._sockets]
+        for other in others:
+            if other.channel is newcomer.channel or other.jid == newcomer.jid:
+                other.displace()
+
+    def left(self, session: XmppSession) -> None:
+        """A session has ended, bound or not."""
+        if session in self._sessions:
+            self._sessions.remove(session)
+
+    def call_message(self, session: XmppSession, name: str, sid: str) -> None:
+        """A client's proceed, accept or reject: the call's; the last two also reach the user's other clients."""
+        self.calls.message(session, name, sid)
+        if name in ("accept", "reject"):
+            for other in self._sessions:
+                if other is not session and other.bound and other.user.id == session.user.id:
+                    other.send(stanzas.call_message(name, session.jid, session.user.jid, sid))
+
+    def call_request(self, session: XmppSession, method: str, params: dict[str, Any]) -> bool:
+        """A client's SDP, candidate or word about one of its calls."""
+        return self.calls.request(session, method, params)
+
+    def newest(self, user_id: str | None = None) -> XmppSession | None:
+        """The newest bound session, of one user or of all."""
+        bound = (s for s in reversed(self._sessions) if s.bound and user_id in (None, s.user.id))
+        return next(bound, None)
+
+    # Control API
+
+    async def propose(self, *, sdp: bool = True, autoanswer: bool = False, priv: str = "") -> dict[str, Any]:
+        """Offer a call to the newest XMPP session; its ids. ValueError for the Jingle form (sdp false)."""
+        if not sdp:
+            raise ValueError("sdp: only calls with SDP over XMPP can be offered")
+        call = self.calls.propose(autoanswer=autoanswer, priv=priv)
+        return {"sid": call.sid, "cid": call.cid}
+
+    async def retract(self, *, sid: str) -> dict[str, Any]:
+        """The caller gives up before the call was answered. ValueError once it has been offered."""
+        call = self.calls.live(sid)
+        if call.state != "proposed":
+            raise ValueError(f"sid: call {sid} is {call.state}; only a proposed call can be retracted")
+        await call.ask("retract")
+        return {"sid": sid}
+
+    async def terminate(self, *, sid: str, reason: str = "success") -> dict[str, Any]:
+        """The platform ends a call with a condition of XEP-0166."""
+        if reason not in REASONS:
+            raise ValueError(f"reason: {reason!r} is not one of {', '.join(sorted(REASONS))}")
+        await self.calls.live(sid).ask("hang_up", reason)
+        return {"sid": sid}
+
+    async def mediadrop(self, *, sid: str) -> dict[str, Any]:
+        """The far end's media and ICE stop, without a goodbye."""
+        await self.calls.live(sid).ask("mediadrop")
+        return {"sid": sid}
+
+    async def drop(self, *, code: int = 1001, reason: str = "") -> dict[str, Any]:
+        """Close the newest XMPP session's WebSocket with this code, without closing its stream."""
+        if code not in CLOSE_CODES and not 3000 <= code <= 4999:
+            raise ValueError(f"code: {code} cannot be sent in a close frame (RFC 6455 section 7.4)")
+        if len(reason.encode()) > 123:
+            raise ValueError("reason: at most 123 bytes fit into a close frame")
+        session = self._take_newest()
+        await session.connection.part(code, reason)
+        return {"jid": session.jid}
+
+    async def abort(self) -> dict[str, Any]:
+        """Reset the newest XMPP session's TCP connection."""
+        session = self._take_newest()
+        session.connection.reset()
+        return {"jid": session.jid}
+
+    async def blackhole(self) -> dict[str, Any]:
+        """From now on nothing is read from and written to any socket, existing or new, until reset."""
+        self._blackholed = True
+        for connection in tuple(self._connections):
+            connection.swallowing = True
+        return {"sockets": len(self._sessions) + len(self._sockets)}
+
+    async def cxfr(self) -> dict[str, Any]:
+        """A planned move of the newest XMPP session and the newest JSON socket. LookupError when there is neither."""
+        moved = [end for end in (self.newest(), next(reversed(self._sockets), None)) if end is not None]
+        if not moved:
+            raise LookupError("nobody is connected")
+        for end in moved:
+            end.move()
+        return {"jid": moved[0].jid}
+
+    async def reset(self) -> dict[str, Any]:
+        """End all calls, and the black hole: what it swallowed is lost, so its connections are cut."""
+        self._blackholed = False
+        for connection in tuple(self._connections):
+            if connection.swallowing:
+                connection.reset()
+        await self.calls.close()
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """The bound sessions' full JIDs, oldest first, and every remembered call."""
+        return {"sessions": [session.jid for session in self._sessions if session.bound], "calls": self.calls.state()}
+
+    def _take_newest(self) -> XmppSession:
+        session = self.newest()
+        if session is None:
+            raise LookupError("no XMPP session is bound")
+        self.left(session)  # from now on it is nobody's newest
+        return session
+
+
+def _subprotocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    return XMPP if XMPP in offered else None

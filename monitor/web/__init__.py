@@ -1,0 +1,1 @@
+"""Answer HTTP: metrics, probes on demand, markers, health."""

@@ -1,0 +1,106 @@
+"""Who may ask: bearer token off loopback, no foreign web page anywhere, JSON writes only, bodies of bounded size."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+BODY_LIMIT_BYTES = 64 * 1024
+OPEN_PATH = "/-/healthy"  # an orchestrator's liveness check carries no token
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+class BodyTooLargeError(Exception):
+    """A request body over BODY_LIMIT_BYTES."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can only be reached from this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def refused(status: int, why: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A refusal with its reason in one line."""
+    return JSONResponse({"error": why}, status_code=status, headers=headers)
+
+
+class Guard:
+    """ASGI middleware in front of every route.
+
+    Listening on loopback it wants a loopback name in Host (a foreign name there means DNS rebinding) and no token;
+    elsewhere it wants the token. A request that a page of another origin caused is refused in both cases.
+    """
+
+    def __init__(self, app: ASGIApp, *, host: str, token: str | None) -> None:
+        if not is_loopback(host) and not token:
+            raise ValueError(f"listening on {host} needs a token: anybody in the network could read and post")
+        self._app = app
+        self._loopback = is_loopback(host)
+        self._token = token or ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer why not."""
+        refusal = self._refusal(Request(scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, request: Request) -> Response | None:
+        headers = request.headers
+        if self._loopback and _host_name(headers.get("host", "")) not in LOOPBACK_NAMES:
+            return refused(403, "Host must be a loopback name: localhost, 127.0.0.1 or [::1]")
+        if _foreign(request.method, request.url.path, headers):
+            return refused(403, "requests caused by pages of another origin are refused")
+        if not self._loopback and request.url.path != OPEN_PATH and not self._knows_token(headers):
+            return refused(401, "the header Authorization: Bearer TOKEN is needed", {"WWW-Authenticate": "Bearer"})
+        if request.method == "POST" and not _is_json(headers):
+            return refused(415, "Content-Type must be application/json")
+        return None
+
+    def _knows_token(self, headers: Headers) -> bool:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        right = hmac.compare_digest(token.strip().encode(), self._token.encode())
+        return right and scheme.lower() == "bearer"
+
+
+async def read_body(request: Request) -> bytes:
+    """The request's body. Raises BodyTooLargeError once it is over BODY_LIMIT_BYTES, however it is sent."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT_BYTES:
+            raise BodyTooLargeError
+    return bytes(body)
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, without port and brackets."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _foreign(method: str, path: str, headers: Headers) -> bool:
+    """Whether a page of another origin caused this request. Following a link to the start page is no harm."""
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
+        return True
+    following_a_link = method == "GET" and path == "/"
+    return headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not following_a_link
+
+
+def _is_json(headers: Headers) -> bool:
+    """JSON, or nothing at all (POST /-/reload has no body)."""
+    kind = headers.get("content-type")
+    if kind is None:
+        return headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+    return kind.partition(";")[0].strip().lower() == "application/json"

@@ -1,0 +1,121 @@
+"""Markers to runs: in any order, with edges missing, late, repeated, or never told."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from monitor.facts.markers import Marker, MarkerPhase
+from monitor.facts.runs import Batch, Run, runs_of
+
+T0 = 1_795_536_000.0
+LIMIT_S = 7200.0
+
+
+def marker(phase: str, at_s: float, run_id: str = "r1", job: str = "weekly", **more: Any) -> Marker:
+    """A marker `at_s` seconds after T0."""
+    return Marker(job=job, run_id=run_id, phase=MarkerPhase(phase), at_wall_s=T0 + at_s, **more)
+
+
+def only(markers: list[Marker], now_s: float = 600.0) -> Run:
+    """The one run that these markers tell of."""
+    (run,) = runs_of(markers, now_wall_s=T0 + now_s, limit_s=LIMIT_S)
+    return run
+
+
+WHOLE = [
+    marker("start", 0, strategy="steady", batch_size=50, pause_s=2.0, agents=150),
+    marker("batch", 10, batch_size=50),
+    marker("batch", 20, batch_size=25, outcome="failed"),
+    marker("end", 30, outcome="failed"),
+]
+
+
+def test_a_whole_run() -> None:
+    run = only(WHOLE)
+    assert (run.start_wall_s, run.end_wall_s, run.outcome) == (T0, T0 + 30, "failed")
+    assert run.batches == (
+        Batch(at_wall_s=T0 + 10, size=50, outcome="ok"),
+        Batch(at_wall_s=T0 + 20, size=25, outcome="failed"),
+    )
+    assert (run.strategy, run.batch_size, run.pause_s, run.agents) == ("steady", 50, 2.0, 150)
+    assert (run.start_min_wall_s, run.start_max_wall_s) == (T0, T0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_order_of_arrival_does_not_matter(seed: int) -> None:
+    shuffled = random.Random(seed).sample(WHOLE, len(WHOLE))
+    assert only(shuffled) == only(WHOLE)
+
+
+def test_a_repeated_marker_counts_once() -> None:
+    assert only(WHOLE + WHOLE) == only(WHOLE)
+
+
+def test_a_run_goes_on_until_its_end() -> None:
+    run = only(WHOLE[:2])
+    assert (run.outcome, run.end_wall_s) == ("running", None)
+    assert run.active_at(T0)
+    assert run.active_at(T0 + 599)
+    assert not run.active_at(T0 - 1)
+    assert not only(WHOLE).active_at(T0 + 30)
+    assert only(WHOLE).active_at(T0 + 29.9)
+
+
+def test_a_run_without_an_end_is_aborted_after_the_limit() -> None:
+    started = [marker("start", 0)]
+    assert only(started, LIMIT_S - 1).outcome == "running"
+    run = only(started, LIMIT_S)
+    assert (run.outcome, run.end_wall_s) == ("aborted", T0 + LIMIT_S)
+    assert (run.end_min_wall_s, run.end_max_wall_s) == (T0, T0 + LIMIT_S)
+    assert not run.active_at(T0 + LIMIT_S)
+
+
+def test_the_limit_counts_from_the_last_sign_of_life() -> None:
+    markers = [marker("start", 0), marker("batch", 7000)]
+    assert only(markers, 7000 + LIMIT_S - 1).outcome == "running"
+    assert only(markers, 7000 + LIMIT_S).end_min_wall_s == T0 + 7000
+
+
+def test_an_end_that_comes_late_replaces_the_abort() -> None:
+    markers = [marker("start", 0), marker("end", 30)]
+    assert only(markers, 10 * LIMIT_S).outcome == "ok"
+
+
+def test_an_end_without_a_start_was_never_active() -> None:
+    run = only([marker("end", 30)])
+    assert (run.start_wall_s, run.end_wall_s, run.outcome) == (None, T0 + 30, "ok")
+    assert run.start_min_wall_s is None
+    assert not run.active_at(T0 + 29)
+    assert run.first_wall_s == T0 + 30
+
+
+def test_batches_without_a_start_are_active_from_the_first() -> None:
+    run = only([marker("batch", 5), marker("batch", 15)])
+    assert run.start_wall_s is None
+    assert run.active_at(T0 + 5)
+    assert not run.active_at(T0 + 4)
+
+
+def test_the_first_start_and_the_last_end_hold() -> None:
+    run = only([marker("end", 40), marker("start", 3), marker("start", 0), marker("end", 30)])
+    assert (run.start_wall_s, run.end_wall_s) == (T0, T0 + 40)
+
+
+def test_a_noticed_edge_keeps_its_bounds() -> None:
+    noticed = marker("start", 10, at_min_wall_s=T0, at_max_wall_s=T0 + 10, found_by="poll")
+    run = only([noticed, marker("end", 30)])
+    assert (run.start_min_wall_s, run.start_max_wall_s, run.found_by) == (T0, T0 + 10, "poll")
+    assert (run.end_min_wall_s, run.end_max_wall_s) == (T0 + 30, T0 + 30)
+
+
+def test_jobs_and_runs_are_told_apart_oldest_first() -> None:
+    markers = [marker("start", 50, "b"), marker("start", 0, "a"), marker("start", 20, "a", job="daily")]
+    runs = runs_of(markers, now_wall_s=T0 + 60)
+    assert [(run.job, run.run_id) for run in runs] == [("weekly", "a"), ("daily", "a"), ("weekly", "b")]
+
+
+def test_no_markers_no_runs() -> None:
+    assert runs_of([], now_wall_s=T0) == ()

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+
+import pytest
+
+from monitor.media import resolver
+from monitor.media.resolver import ResolveError, Resolver
+
+
+class Dns:
+    """Stands for getaddrinfo: answers names it knows, holds those it is told to hold."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+        self.release = threading.Event()
+
+    def getaddrinfo(self, host: str, port: None, family: int, kind: int) -> list[tuple[object, ...]]:
+        self.asked.append((host, family))
+        if host.startswith("slow"):
+            self.release.wait(10)
+        answers = {("v4.test", socket.AF_INET): "192.0.2.7", ("v6.test", socket.AF_INET6): "2001:db8::7"}
+        if (host, family) not in answers:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(family, kind, 0, "", (answers[host, socket.AddressFamily(family)], 0))]
+
+
+@pytest.fixture
+def dns(monkeypatch: pytest.MonkeyPatch) -> Dns:
+    fake = Dns()
+    monkeypatch.setattr(resolver.socket, "getaddrinfo", fake.getaddrinfo)
+    return fake
+
+
+async def test_addresses_need_no_lookup(dns: Dns) -> None:
+    assert (await Resolver().resolve("192.0.2.1", 5, timeout_s=1)).sockaddr == ("192.0.2.1", 5)
+    assert (await Resolver().resolve("::1", 5, timeout_s=1)).sockaddr == ("::1", 5, 0, 0)
+    assert dns.asked == []
+
+
+async def test_ipv4_first_then_ipv6(dns: Dns) -> None:
+    assert (await Resolver().resolve("v4.test", 5, timeout_s=5)).host == "192.0.2.7"
+    assert dns.asked == [("v4.test", socket.AF_INET)]
+    assert (await Resolver().resolve("v6.test", 5, timeout_s=5)).host == "2001:db8::7"
+
+
+@pytest.mark.parametrize("name", ["nosuch.test", "a" * 300, "\udcff", "." * 80, "a\0b"])
+async def test_names_that_do_not_resolve(dns: Dns, name: str) -> None:
+    with pytest.raises(ResolveError):
+        await Resolver().resolve(name, 5, timeout_s=5)
+
+
+async def test_a_dead_name_server_is_a_limit_and_equal_lookups_share_one_thread(dns: Dns) -> None:
+    subject = Resolver()
+    try:
+        answers = await asyncio.gather(
+            *(subject.resolve("slow.test", 5, timeout_s=0.2) for _ in range(5)), return_exceptions=True
+        )
+        assert all(isinstance(answer, ResolveError) for answer in answers)
+        assert "no answer for slow.test within 0.2 s" in str(answers[0])
+        assert len(dns.asked) == 1
+        # the other thread still serves everybody else
+        assert (await subject.resolve("v4.test", 5, timeout_s=5)).host == "192.0.2.7"
+    finally:
+        dns.release.set()
+
+
+async def test_waiting_lookups_are_bounded(dns: Dns) -> None:
+    subject = Resolver()
+    try:
+        names = [f"slow{number}.test" for number in range(resolver.WAITING_LIMIT + 1)]
+        answers = await asyncio.gather(
+            *(subject.resolve(name, 5, timeout_s=0.3) for name in names), return_exceptions=True
+        )
+        assert sum("are waiting already" in str(answer) for answer in answers) == 1
+        assert len(dns.asked) == resolver.THREADS
+    finally:
+        dns.release.set()
+
+
+async def test_its_threads_never_hold_an_exit(dns: Dns) -> None:
+    subject = Resolver()
+    await subject.resolve("v4.test", 5, timeout_s=5)
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "resolver")

@@ -1,0 +1,61 @@
+"""When our own measurements are not to be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from monitor.facts.observations import HeartbeatObserved, OwnLagObserved
+from monitor.outputs.suspicion import LAG_LIMIT_S, Second, Suspicion, suspect
+
+GOOD = HeartbeatObserved(site="s", probe="p", at_wall_s=0.0, channel="xmpp", outcome="ok", rtt_s=0.05)
+SUSPECT = replace(GOOD, lag_s=0.02)
+LAG = OwnLagObserved(site="s", probe="prober", at_wall_s=0.0, process="prober", lag_samples_s=(0.001, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict"),
+    [
+        ([], False),
+        ([Second(100, samples=10, suspect=2)], False),
+        ([Second(100, samples=10, suspect=3)], True),
+        ([Second(100, samples=4, suspect=4)], False),
+        ([Second(39, samples=10, suspect=10), Second(100, samples=10)], False),
+        ([Second(40, samples=10, suspect=10), Second(100, samples=10)], True),
+        ([Second(70, lag_s=LAG_LIMIT_S)], False),
+        ([Second(70, lag_s=LAG_LIMIT_S + 0.01)], True),
+    ],
+)
+def test_the_share_and_the_lag_of_the_last_minute_decide(seconds: list[Second], verdict: bool) -> None:
+    assert suspect(seconds, now_s=100.0) is verdict
+
+
+def test_suspicion_rises_with_suspect_measurements_and_fades() -> None:
+    suspicion = Suspicion()
+    for i in range(10):
+        suspicion.feed(GOOD if i % 2 else SUSPECT, 100.0 + i)
+    assert suspicion.suspect(110.0)
+    assert not suspicion.suspect(175.0)
+
+
+def test_a_loopback_ping_with_a_millisecond_of_lag_is_no_reason() -> None:
+    suspicion = Suspicion()
+    for i in range(10):
+        suspicion.feed(replace(GOOD, rtt_s=0.0008, lag_s=0.001), 100.0 + i)
+    assert not suspicion.suspect(110.0)
+
+
+def test_a_late_measuring_process_is_a_reason_and_the_collecting_one_is_not() -> None:
+    suspicion = Suspicion()
+    suspicion.feed(replace(LAG, process="main"), 100.0)
+    assert not suspicion.suspect(100.5)
+    suspicion.feed(LAG, 101.0)
+    assert suspicion.suspect(101.5)
+
+
+def test_timeouts_have_no_latency_to_suspect() -> None:
+    suspicion = Suspicion()
+    for i in range(10):
+        suspicion.feed(replace(GOOD, rtt_s=None, outcome="timeout", lag_s=0.2), 100.0 + i)
+    assert not suspicion.suspect(110.0)

@@ -1,0 +1,39 @@
+"""A link serves one channel after another with the handlers it was given once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from monitor.probes.channel import Channel, ChannelError
+from monitor.probes.link import Link
+
+
+async def echo(params: dict[str, Any]) -> dict[str, Any]:
+    return params
+
+
+async def test_a_link_outlives_its_channel() -> None:
+    link = Link("shard")
+    link.on("echo", echo)
+    with pytest.raises(ChannelError, match="shard: echo: not connected"):
+        await link.ask("echo", {})
+    assert link.tell("fact", {}) is False
+    for turn in range(2):
+        ours, theirs = socket.socketpair()
+        far_end = await Channel.from_socket(theirs, "far")
+        far_end.on("echo", echo)
+        runs = [
+            asyncio.create_task(far_end.run()),
+            asyncio.create_task(link.serve(await Channel.from_socket(ours, "near"))),
+        ]
+        assert await far_end.ask("echo", {"turn": turn}) == {"turn": turn}
+        assert await link.ask("echo", {"turn": turn}) == {"turn": turn}
+        assert link.connected
+        await far_end.close()
+        await asyncio.gather(*runs)
+        assert not link.connected
+    await link.close()

@@ -1,0 +1,283 @@
+"""The shard as a real process, spoken to over its two channels as main and prober do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from monitor.facts.clock import SystemClock
+from monitor.facts.codec import fact_from_dict
+from monitor.facts.failures import Layer, Reason
+from monitor.facts.ice import IceServer, ServerOutcome, Signature
+from monitor.facts.observations import CallPhaseObserved, Disconnected, MediaSampled, Observation, OwnLagObserved
+from monitor.media.gathering import Gathering
+from monitor.media.peer import Peer
+from monitor.probes import shard_call
+from monitor.probes.channel import Channel, ChannelError
+from monitor.probes.lag import LagMeter
+from monitor.probes.shard_call import ShardCall
+from monitor.probes.shard_messages import (
+    Answered,
+    AnswerRequest,
+    CandidateMessage,
+    GatherRequest,
+    SessionMessage,
+    from_params,
+    to_params,
+)
+from monitor.simulator.ice import StunResponder
+
+CONVERSATION = {"site": "here", "probe": "call-1", "agent": "synthetic-1", "conversation_id": "conversation"}
+
+
+class Running:
+    """A shard process and what it told."""
+
+    def __init__(self, process: asyncio.subprocess.Process, main: Channel, prober: Channel) -> None:
+        self.process = process
+        self.main = main
+        self.prober = prober
+        self.facts: list[Observation] = []
+        self.told: list[tuple[str, SessionMessage]] = []
+        main.on("fact", self._fact)
+        for kind in ("ice_connected", "lost", "resumed", "ended"):
+            prober.on(f"{kind}/call-1", self._telling(kind))
+
+    async def _fact(self, params: dict[str, Any]) -> None:
+        self.facts.append(fact_from_dict(params))
+
+    def _telling(self, kind: str) -> Callable[[dict[str, Any]], Any]:
+        async def told(params: dict[str, Any]) -> None:
+            self.told.append((kind, from_params(SessionMessage, params)))
+
+        return told
+
+    def seen(self, kind: type[Observation]) -> list[Any]:
+        return [fact for fact in self.facts if isinstance(fact, kind)]
+
+    async def until(self, condition: Callable[[], object], limit_s: float = 15.0) -> None:
+        await until(condition, limit_s)
+
+
+async def until(condition: Callable[[], object], limit_s: float = 15.0) -> None:
+    async with asyncio.timeout(limit_s):
+        while not condition():  # noqa: ASYNC110 - conditions are about another process
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running_shard() -> AsyncIterator[Running]:
+    (ours_main, its_main), (ours_prober, its_prober) = socket.socketpair(), socket.socketpair()
+    with its_main, its_prober:
+        fds = (its_main.fileno(), its_prober.fileno())
+        arguments = (sys.executable, "-W", "error", "-m", "monitor.probes.shard", *map(str, fds))
+        process = await asyncio.create_subprocess_exec(*arguments, pass_fds=fds, stderr=asyncio.subprocess.PIPE)
+    channels = [await Channel.from_socket(ours_main, "main"), await Channel.from_socket(ours_prober, "prober")]
+    shard = Running(process, *channels)
+    talking = [asyncio.create_task(channel.run()) for channel in channels]
+    try:
+        await shard.prober.ask("sessions", {})
+        yield shard
+    finally:
+        for channel in channels:
+            await channel.close()
+        await asyncio.gather(*talking)
+        await ended(process)
+
+
+async def ended(process: asyncio.subprocess.Process) -> int:
+    """Its exit status; it says nothing on the way out."""
+    try:
+        async with asyncio.timeout(10):
+            _, complaints = await process.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    assert complaints == b"", complaints.decode()
+    assert process.returncode is not None
+    return process.returncode
+
+
+def request(sdp: str, session_id: str = "session") -> dict[str, Any]:
+    return to_params(AnswerRequest(**CONVERSATION, session_id=session_id, sdp=sdp))
+
+
+def far_end() -> Peer:
+    return Peer(ice_servers=(), on_event=lambda event: None, clock=SystemClock())
+
+
+async def set_up(shard: Running, far: Peer, session_id: str = "session") -> None:
+    offer = await far.offer()
+    assert isinstance(offer, str)
+    answered = from_params(Answered, await shard.prober.ask("answer", request(offer, session_id)))
+    assert answered.failure is None
+    assert await far.accept_answer(answered.sdp) is None
+
+
+async def test_gathering_is_asked_of_the_shard() -> None:
+    responder = await StunResponder.start("127.0.0.1")
+    async with running_shard() as shard:
+        server = IceServer(f"stun:127.0.0.1:{responder.port}", credential="secret")
+        asked = GatherRequest(site="here", servers=(server,), relay_only=False, interface=None, timeout_s=5)
+        reply = await shard.prober.ask("gather", to_params(asked))
+        gathering = from_params(Gathering, reply["gathering"])
+        assert gathering.signature is Signature.OK
+        assert gathering.results[0].outcome is ServerOutcome.OK
+        assert (gathering.seconds or 0.0) > 0
+        assert reply["lag_s"] >= 0
+        await shard.until(lambda: shard.seen(OwnLagObserved))
+        lag = shard.seen(OwnLagObserved)[0]
+        assert (lag.site, lag.process) == ("here", "shard0")
+        assert lag.lag_samples_s
+    await responder.close()
+
+
+async def test_a_call_is_measured_and_its_normal_end_is_no_loss() -> None:
+    far = far_end()
+    async with running_shard() as shard:
+        await set_up(shard, far)
+        await shard.until(lambda: any(one.mos is not None for one in shard.seen(MediaSampled)))
+        assert [one.phase for one in shard.seen(CallPhaseObserved)] == ["ice_checks", "dtls", "first_media"]
+        assert all((one.seconds or 0.0) > 0 for one in shard.seen(CallPhaseObserved))
+        sample = next(one for one in shard.seen(MediaSampled) if one.mos is not None)
+        assert 1 < sample.mos < 5
+        assert sample.loss_ratio == 0
+        assert 0 <= sample.jitter_s < 0.2
+        assert sample.packets_received > 0
+        assert {(one.site, one.probe, one.agent, one.conversation_id) for one in shard.seen(MediaSampled)} == {
+            tuple(CONVERSATION[key] for key in ("site", "probe", "agent", "conversation_id"))
+        }
+        assert shard.told == [("ice_connected", SessionMessage(session_id="session"))]
+        await shard.prober.ask("hang_up", to_params(SessionMessage(session_id="session")))
+        assert (await shard.prober.ask("sessions", {}))["sessions"] == []
+        await shard.prober.ask("hang_up", to_params(SessionMessage(session_id="session")))  # idempotent
+        assert not shard.seen(Disconnected)
+    await far.close()
+
+
+async def test_several_calls_and_their_limits_of_one_session_each() -> None:
+    peers = [far_end(), far_end()]
+    async with running_shard() as shard:
+        for number, far in enumerate(peers):
+            await set_up(shard, far, f"session {number}")
+        await shard.until(lambda: all(far.stats().packets_received for far in peers))
+        with pytest.raises(ChannelError, match="this session is up already"):
+            await shard.prober.ask("answer", request("v=0", "session 1"))
+        assert sorted((await shard.prober.ask("sessions", {}))["sessions"]) == ["session 0", "session 1"]
+        for far in peers:
+            await far.close()
+
+
+async def test_hostile_offers_candidates_and_messages_are_answered_and_forgotten() -> None:
+    async with running_shard() as shard:
+        answered = from_params(Answered, await shard.prober.ask("answer", request("v=0\r\nm=audio nonsense")))
+        assert answered.sdp == ""
+        assert answered.failure is not None
+        assert answered.failure.reason in (Reason.MALFORMED, Reason.UNSUPPORTED)
+        shard.prober.tell("candidate", to_params(CandidateMessage(session_id="nobody", sdp="\x00")))
+        with pytest.raises(ChannelError, match="ValueError: AnswerRequest: agent"):
+            await shard.prober.ask("answer", {"sdp": 1})
+        assert (await shard.prober.ask("sessions", {}))["sessions"] == []
+
+
+async def test_sigterm_ends_it_and_sigint_does_not() -> None:
+    far = far_end()
+    async with running_shard() as shard:
+        await set_up(shard, far)
+        shard.process.send_signal(signal.SIGINT)
+        await shard.prober.ask("sessions", {})
+        shard.process.send_signal(signal.SIGTERM)
+        assert await ended(shard.process) == 0
+    await far.close()
+
+
+async def test_a_closed_channel_ends_it() -> None:
+    async with running_shard() as shard:
+        await shard.main.close()
+        assert await ended(shard.process) == 0
+
+
+async def test_a_shard_whose_parent_vanished_ends() -> None:
+    (ours_main, its_main), (ours_prober, its_prober) = socket.socketpair(), socket.socketpair()
+    with its_main, its_prober:
+        fds = (its_main.fileno(), its_prober.fileno())
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "monitor.probes.shard", *map(str, fds)),
+            pass_fds=fds,
+            stderr=asyncio.subprocess.PIPE,
+            env=os.environ,
+        )
+    ours_main.close()
+    ours_prober.close()
+    assert await ended(process) == 0
+
+
+class InProcess:
+    """A ShardCall in this process, with its facts and messages."""
+
+    def __init__(self, sdp: str, *, relay_only: bool = False) -> None:
+        self.facts: list[Observation] = []
+        self.told: list[tuple[str, SessionMessage]] = []
+        self.call = ShardCall(
+            AnswerRequest(**CONVERSATION, session_id="session", sdp=sdp, relay_only=relay_only),
+            emit=self.facts.append,
+            tell=lambda kind, message: self.told.append((kind, message)),
+            clock=SystemClock(),
+            lag=LagMeter(SystemClock()),
+        )
+
+
+@pytest.mark.parametrize("explained", [True, False])
+async def test_a_close_notify_is_a_loss_only_when_no_hang_up_explains_it(
+    explained: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_call, "CLOSE_NOTIFY_GRACE_S", 0.3)
+    far = far_end()
+    offer = await far.offer()
+    assert isinstance(offer, str)
+    phone = InProcess(offer)
+    answer = await phone.call.answer()
+    assert isinstance(answer, str)
+    await far.accept_answer(answer)
+    await until(lambda: far.stats().packets_received > 5)
+    await far.close()
+    if explained:
+        await asyncio.sleep(0.05)  # the close_notify has arrived
+        await phone.call.hang_up()
+        await asyncio.sleep(0.4)
+        assert not [fact for fact in phone.facts if isinstance(fact, Disconnected)]
+        assert [kind for kind, _ in phone.told] == ["ice_connected"]
+    else:
+        await until(lambda: [kind for kind, _ in phone.told] == ["ice_connected", "lost", "ended"])
+        (lost,) = [fact for fact in phone.facts if isinstance(fact, Disconnected)]
+        assert (lost.layer, lost.reason) == (Layer.DTLS, "closed_by_peer")
+        assert lost.last_good_wall_s <= lost.noticed_wall_s <= lost.at_wall_s
+        await phone.call.hang_up()
+
+
+async def test_relay_only_without_a_turn_server_is_a_failed_phase_and_a_loss() -> None:
+    far = far_end()
+    offer = await far.offer()
+    assert isinstance(offer, str)
+    phone = InProcess(offer, relay_only=True)
+    assert isinstance(await phone.call.answer(), str)
+    (phase,) = [fact for fact in phone.facts if isinstance(fact, CallPhaseObserved)]
+    assert (phase.phase, phase.seconds) == ("ice_checks", None)
+    assert phase.failure is not None
+    (lost,) = [fact for fact in phone.facts if isinstance(fact, Disconnected)]
+    assert (lost.layer, lost.reason) == (Layer.ICE, "no_candidates")
+    assert [(kind, message.reason) for kind, message in phone.told] == [
+        ("lost", "no_candidates"),
+        ("ended", "no_candidates"),
+    ]
+    await phone.call.hang_up()
+    await far.close()

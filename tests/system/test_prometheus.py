@@ -1,0 +1,177 @@
+"""A real Prometheus scrapes a real exporter, and promtool reads its plain exposition."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from system_programs import require_program
+
+from monitor.facts.clock import SystemClock
+from monitor.facts.failures import Layer
+from monitor.facts.observations import Disconnected, HeartbeatObserved
+from monitor.facts.probe_result import ProbeResult
+from monitor.outputs.bus import Bus
+from monitor.outputs.journal import Journal
+from monitor.outputs.metrics import Metrics, MetricsOptions
+from monitor.web.exporter import WebContext, create_app, serve
+
+pytestmark = pytest.mark.system
+
+INSTALL = "apt-get install prometheus"
+DEADLINE_S = 90.0  # Prometheus scrapes first 5 to 7 s after its start, whatever the interval
+CLOCK = SystemClock()
+
+
+def free_port() -> int:
+    """A port on which nobody listens just now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def prometheus(directory: Path, target: str) -> Iterator[str]:
+    """A Prometheus that scrapes `target` every second; its address. Stopped by its pid."""
+    program = require_program("prometheus", INSTALL)
+    config = directory / "prometheus.yml"
+    config.write_text(
+        "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+        f"scrape_configs: [{{job_name: softphone, static_configs: [{{targets: ['{target}']}}]}}]\n"
+    )
+    port = free_port()
+    command = [
+        program,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--enable-feature=exemplar-storage",
+        "--log.level=error",
+    ]
+    with (directory / "prometheus.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@asynccontextmanager
+async def exporter(directory: Path) -> AsyncIterator[tuple[str, Bus]]:
+    """A running exporter, its host:port and the bus that feeds it."""
+    metrics = Metrics("chicago", MetricsOptions(version="test", jobs=("weekly",)), CLOCK)
+    journal = Journal(directory / "softphone.db")
+    bus = Bus("chicago", CLOCK)
+    bus.add("metrics", metrics.observe)
+    bus.add("journal", journal.append)
+
+    async def probe_now(target: str, module: str) -> ProbeResult:
+        raise LookupError(target)
+
+    async def reload() -> list[str]:
+        return []
+
+    context = WebContext(
+        site="chicago",
+        metrics=metrics,
+        journal=journal,
+        probes=dict,
+        probe_now=probe_now,
+        ready=lambda: True,
+        reload=reload,
+        clock=CLOCK,
+    )
+    server = await serve(create_app(context), "127.0.0.1", 0)
+    try:
+        yield f"127.0.0.1:{server.port}", bus
+    finally:
+        await server.stop()
+        await asyncio.to_thread(bus.close)
+        await journal.close()
+
+
+async def query(http: httpx.AsyncClient, promql: str) -> list[dict[str, Any]]:
+    """The instant vector of an expression; empty while Prometheus is not up yet."""
+    try:
+        reply = await http.get("/api/v1/query", params={"query": promql})
+    except httpx.TransportError:
+        return []
+    found: list[dict[str, Any]] = reply.json()["data"]["result"] if reply.status_code == 200 else []
+    return found
+
+
+async def until_true(http: httpx.AsyncClient, promql: str) -> list[dict[str, Any]]:
+    """Ask until the expression holds; fail after DEADLINE_S."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not (found := await query(http, promql)):  # noqa: ASYNC110 - Prometheus tells nobody when it has scraped
+            await asyncio.sleep(0.2)
+    return found
+
+
+async def test_prometheus_scrapes_the_exporter(tmp_path: Path) -> None:
+    ping = HeartbeatObserved(
+        site="chicago",
+        probe="heartbeat-1",
+        at_wall_s=CLOCK.wall_s(),
+        channel="xmpp",
+        outcome="ok",
+        rtt_s=0.04,
+        agent="a",
+    )
+    drop = Disconnected(
+        site="chicago",
+        probe="signalling-1",
+        at_wall_s=CLOCK.wall_s(),
+        layer=Layer.SIGNALLING,
+        reason="ping_timeout",
+        last_good_wall_s=CLOCK.wall_s() - 5,
+        noticed_wall_s=CLOCK.wall_s(),
+    )
+    async with exporter(tmp_path) as (address, bus), httpx.AsyncClient(trust_env=False) as direct:
+        with prometheus(tmp_path, address) as url:
+            async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+                await until_true(http, "up == 1")
+                before = 'softphone_disconnects_total{layer="signalling",reason="ping_timeout"} == 0'
+                await until_true(http, before)
+                for rtt_s in (0.01, 0.04, 0.2):
+                    bus.publish(replace(ping, rtt_s=rtt_s))
+                bus.publish(replace(ping, outcome="timeout", rtt_s=None))
+                bus.publish(drop)
+                marker = {"job": "weekly", "run_id": "r1", "phase": "start"}
+                posted = await direct.post(f"http://{address}/markers", json=marker)
+                assert posted.status_code == 201
+
+                await until_true(http, 'softphone_heartbeats_total{channel="xmpp",outcome="ok"} == 3')
+                await until_true(http, 'softphone_heartbeats_total{channel="xmpp",outcome="timeout"} == 1')
+                await until_true(http, 'softphone_disconnects_total{reason="ping_timeout"} == 1')
+                (median,) = await until_true(
+                    http,
+                    'histogram_quantile(0.5, sum by (le) (softphone_heartbeat_rtt_seconds_bucket{channel="xmpp"})) > 0',
+                )
+                assert 0.025 < float(median["value"][1]) <= 0.05
+                (active,) = await until_true(http, 'softphone_publish_active{publish="weekly"} == 1')
+                assert (active["metric"]["job"], active["metric"]["instance"]) == ("softphone", address)
+                await until_true(http, "time() - softphone_publish_start_timestamp_seconds < 60")
+                now = CLOCK.wall_s()
+                window = {"query": "softphone_heartbeat_rtt_seconds_bucket", "start": now - 300, "end": now + 60}
+                exemplars = (await http.get("/api/v1/query_exemplars", params=window)).json()["data"]
+                assert {"probe": "heartbeat-1", "agent": "a"} in [
+                    exemplar["labels"] for series in exemplars for exemplar in series["exemplars"]
+                ]
+
+
+async def test_promtool_reads_the_plain_exposition(tmp_path: Path) -> None:
+    promtool = require_program("promtool", INSTALL)
+    async with exporter(tmp_path) as (address, _), httpx.AsyncClient(trust_env=False) as http:
+        body = (await http.get(f"http://{address}/metrics")).content
+    done = await asyncio.to_thread(
+        subprocess.run, [promtool, "check", "metrics"], input=body, capture_output=True, timeout=30
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

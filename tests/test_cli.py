@@ -1,0 +1,100 @@
+"""The command line as a user meets it: help, exit statuses, one clear line for what is wrong."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from product import HANG_S, call, line_with, started
+
+
+def test_help_lists_only_what_works() -> None:
+    result = call("--help")
+    assert result.returncode == 0
+    commands = {line.split()[1] for line in result.stdout.splitlines() if line.startswith("│ ") and line[2] != " "}
+    assert commands >= {"demo", "run", "config", "simulate", "mark"}
+    assert not commands & {"analyze", "report", "publish", "experiment", "bench", "doctor", "check", "import"}
+
+
+def test_the_example_configuration_is_good_once_its_credentials_are_there(tmp_path: Path) -> None:
+    file = tmp_path / "example.yaml"
+    file.write_text(call("config", "example").stdout)
+    bare = call("config", "check", str(file))
+    assert bare.returncode == 2
+    assert "GENESYS_CLIENT_ID" in bare.stderr
+    names = {word.strip("`',.") for word in bare.stderr.split() if word.strip("`',.").isupper()}
+    assert call("config", "check", str(file), env=dict.fromkeys(names, "x")).returncode == 0
+
+
+def test_a_bad_configuration_names_every_problem_and_starts_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text("site: chicago\nprobes:\n  - {kind: api, interval: 15}\n  - {kind: nonsense}\nunknown: 1\n")
+    for words in (("config", "check", str(file)), ("run", "-c", str(file))):
+        result = call(*words)
+        assert result.returncode == 2
+        assert result.stdout == ""
+        lines = result.stderr.splitlines()
+        assert len(lines) >= 3
+        assert [line for line in lines if "probes[0].interval" in line]
+        assert [line for line in lines if "probes[1].kind" in line]
+        assert [line for line in lines if "unknown" in line]
+
+
+def test_a_missing_configuration_is_one_line() -> None:
+    result = call("run", "-c", "/nonexistent.yaml")
+    assert result.returncode == 2
+    assert result.stderr.strip() == "/nonexistent.yaml: cannot be read: No such file or directory"
+
+
+def test_an_unknown_scenario_is_a_usage_error_that_names_the_known_ones() -> None:
+    for words in (("demo", "--scenario", "nonsense"), ("simulate", "--scenario", "nonsense")):
+        result = call(*words)
+        assert result.returncode == 2
+        assert "publish_saturates_signalling" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)])
+def test_mark_run_passes_the_exit_status_through_without_a_monitor(tmp_path: Path, script: str, status: int) -> None:
+    env = {"MONITOR_SPOOL": str(tmp_path), "MONITOR_URL": "http://127.0.0.1:9"}
+    result = call("mark", "run", "--job", "weekly", "--", "sh", "-c", script, env=env)
+    assert result.returncode == status
+    assert "kept on disk" in result.stderr
+    assert len(list(tmp_path.rglob("*.json"))) == 2
+
+
+def test_mark_run_hands_a_signal_on_and_still_writes_the_end_marker(tmp_path: Path) -> None:
+    env = {"MONITOR_SPOOL": str(tmp_path), "MONITOR_URL": "http://127.0.0.1:9"}
+    script = "trap 'echo told; exit 5' TERM; echo up; while :; do sleep 0.1; done"
+    with started("mark", "run", "--job", "weekly", "--", "sh", "-c", script, env=env) as process:
+        line_with(process.stdout, "up")
+        process.send_signal(signal.SIGTERM)
+        line_with(process.stdout, "told")
+        assert process.wait(HANG_S) == 5
+    ends = [file.read_text() for file in tmp_path.rglob("*.json") if '"end"' in file.read_text()]
+    assert len(ends) == 1
+    assert '"aborted"' in ends[0]
+
+
+def test_mark_refuses_a_time_that_says_nothing() -> None:
+    result = call("mark", "start", "--job", "weekly", "--at", "2026-11-24T10:00:00")
+    assert result.returncode == 2
+    assert "no UTC offset" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("demo", "--seconds", "40", "--port", "0"), ("simulate", "--rest-port", "0")])
+@pytest.mark.parametrize("first_words", [None, "experiment"])
+def test_ctrl_c_ends_cleanly(words: tuple[str, ...], first_words: str | None) -> None:
+    """At once (while it imports), and in the middle."""
+    with started(*words) as process:
+        if words[0] == "simulate":
+            line_with(process.stdout, "{")
+        elif first_words is not None:
+            line_with(process.stderr, "block 1")
+        else:
+            line_with(process.stderr, "Starting")
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=HANG_S)
+        assert process.returncode == 0
+        assert "Traceback" not in stderr
