@@ -1,4 +1,4 @@
-"""A softphone's side of the XMPP stream, every stanza spelled out; for tests of the server, whose code it shares none of."""
+"""A softphone's side of the XMPP stream, every stanza spelled out, for tests of the server; it shares no code with it."""
 
 from __future__ import annotations
 

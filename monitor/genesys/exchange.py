@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +93,7 @@ async def exchange(http: httpx.AsyncClient, clock: Clock, request: HttpRequest, 
         return _failed(request, Reason.TOO_LARGE, error)
     except (TimeoutError, httpx.TimeoutException):
         return _failed(request, Reason.TIMEOUT, f"no whole answer within {timeout_s:g} s")
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, OverflowError) as error:
         return _failed(request, reason_of_http_error(error), error)
     return _reply(request, response, raw, clock.mono_s() - started_s)
 
@@ -165,17 +165,23 @@ def _without_secrets(words: str, secrets: tuple[str, ...]) -> str:
 
 
 def reason_of_http_error(error: BaseException) -> Reason:
-    """Classify what httpx raised, by the operating system's error underneath it."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OSError):
-            return reason_of_os_error(seen)
-        seen = seen.__cause__ or seen.__context__
+    """Classify what httpx raised, by the operating system's error underneath it where there is one."""
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and reason_of_os_error(cause) is not Reason.ERROR:
+            return reason_of_os_error(cause)
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError | httpx.CloseError):
         return Reason.RESET
-    if isinstance(error, httpx.ConnectError):
-        return Reason.UNREACHABLE
-    return Reason.ERROR
+    return Reason.UNREACHABLE if isinstance(error, httpx.ConnectError) else Reason.ERROR
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what led to it, outermost first; a group of attempts counts by its members."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for member in error.exceptions:
+                yield from _causes(member)
+        error = error.__cause__ or error.__context__
 
 
 def _seconds(text: str | None) -> float | None:

@@ -53,6 +53,11 @@ class AgentSession:
         return self.connection.connected
 
     @property
+    def was_connected(self) -> bool:
+        """True once the session has been up."""
+        return self._report.was_connected
+
+    @property
     def gave_up(self) -> bool:
         """True once the platform refused the token: the session stays down, as the real softphone does."""
         return self._report.gave_up

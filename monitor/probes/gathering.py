@@ -31,8 +31,8 @@ class _Servers:
 class GatheringProbe:
     """Gathers against the servers of `agent`'s session, or, without an agent, against those of the settings.
 
-    An agent whose session holds no list because it is not connected is an error (not_connected). A connected one with
-    an empty list gathers all the same, as the softphone would: relay only, as no STUN service was offered, so empty.
+    An agent that was never connected is an error (not_connected). Later on an empty list gathers all the same, as the
+    softphone would: the real one empties its list while it reconnects, and no STUN service means relay only, so empty.
     """
 
     kind = "gathering"
@@ -81,9 +81,9 @@ class GatheringProbe:
             fetched = await self._agent.connection.fetch_ice_servers(self.timeout_s / 2)
             return fetched.failure or _Servers(fetched.servers, fetched.relay_only)
         cached = self._agent.ice_servers
-        if not cached and not self._agent.connected:
-            return failure("ice_servers", Reason.NOT_CONNECTED, f"{self._agent.name} holds no ICE servers")
-        return _Servers(cached, self._agent.connection.relay_only)
+        if not self._agent.was_connected:
+            return failure("ice_servers", Reason.NOT_CONNECTED, f"{self._agent.name} has not been connected yet")
+        return _Servers(cached, self._agent.connection.relay_only or not cached)
 
     def _own_servers(self) -> _Servers | Failure:
         servers = [IceServer(url) for url in self._settings.stun]

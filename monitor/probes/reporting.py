@@ -54,6 +54,7 @@ class Reporter:
     def __init__(self, context: Context, name: str, *, softphone: bool) -> None:
         self.name = name
         self.gave_up = False
+        self.was_connected = False
         self._context = context
         self._softphone = softphone
         self._up = False
@@ -74,6 +75,7 @@ class Reporter:
         if isinstance(event, PhaseTimed):
             self._phase(event)
         elif isinstance(event, Connected):
+            self.was_connected = True
             self._set_up(True, event.reconnect, event.seconds)
         elif isinstance(event, Dropped):
             self._dropped(event)

@@ -62,7 +62,7 @@ class Streaming:
         return streaming
 
     async def close(self) -> None:
-        """End every call and connection, cutting off clients that do not part within CLOSE_S; free the ports. Idempotent."""
+        """End every call and connection and free the ports; clients have CLOSE_S to part. Idempotent."""
         await self.reset()
         if self._server is not None:
             for connection in tuple(self._connections):

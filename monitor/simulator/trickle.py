@@ -21,4 +21,3 @@ def split_candidates(sdp: str) -> tuple[str, tuple[str, ...]]:
 def candidate_fragment(mid: str, candidate: str) -> str:
     """The `sdp` of an iceCandidate message; the real client reads the mid from the media line."""
     return f"m={mid} 9 RTP/AVP 0\r\na={candidate}\r\n"
-

@@ -418,7 +418,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_missing_credentials_are_named_each_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
-    path.write_text(GENESYS + "probes: [{kind: api}]\nexporter: {listen: \"0.0.0.0:9464\", token_file: /none/token}\n")
+    path.write_text(GENESYS + 'probes: [{kind: api}]\nexporter: {listen: "0.0.0.0:9464", token_file: /none/token}\n')
     assert [str(p) for p in missing_credentials(load(path), {"ID": "x", "A": "value"})] == [
         "exporter.token_file: file /none/token cannot be read: No such file or directory",
         "genesys.client.secret_env: environment variable SECRET is not set",

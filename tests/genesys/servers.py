@@ -59,11 +59,20 @@ async def rest_server(answer: Callable[[Asked], Told] | None = None) -> AsyncIte
     """A REST server on a free port; by default it knows one user and makes channels."""
     made = RestServer("", answer or platform())
 
+    serving: set[asyncio.Task[None]] = set()
+
     async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                await answer_one(made, reader, writer)
-        writer.close()
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        try:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+                while True:
+                    await answer_one(made, reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     server = await asyncio.start_server(serve_client, "127.0.0.1", 0)
     made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -71,6 +80,9 @@ async def rest_server(answer: Callable[[Asked], Told] | None = None) -> AsyncIte
         yield made
     finally:
         server.close()
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
 
 async def answer_one(server: RestServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -418,8 +418,7 @@ async def test_close_says_goodbye_and_may_be_called_twice() -> None:
     heard: list[str] = []
 
     async def listen(websocket: ServerConnection) -> None:
-        async for message in websocket:
-            heard.append(str(message))
+        heard.extend([str(message) async for message in websocket])
 
     async with rig(transcript(CONNECTED, listen)) as made:
         await made.until(lambda: made.of(Connected))

@@ -7,6 +7,9 @@ import contextlib
 import os
 import socket
 import struct
+import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
@@ -102,6 +105,35 @@ async def test_a_server_that_never_answers_is_a_timeout_without_a_time() -> None
     assert (result.outcome, result.seconds) == (ServerOutcome.TIMEOUT, None)
     assert result.detail == "binding: no answer within 0.7 s"
     assert len(server.received) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernel arrival times are Linux's")
+async def test_what_our_own_loop_was_late_is_not_in_the_time() -> None:
+    asked, blocked, replied = threading.Event(), threading.Event(), threading.Event()
+
+    def serve(sock: socket.socket) -> None:
+        data, addr = sock.recvfrom(2048)
+        asked.set()
+        blocked.wait()
+        sock.sendto(mapped(data, addr), addr)
+        replied.set()
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=serve, args=(sock,))
+        thread.start()
+        began = time.monotonic()
+        asking = asyncio.create_task(stun_binding(IceServer(f"stun:127.0.0.1:{sock.getsockname()[1]}")))
+        while not asked.is_set():  # noqa: ASYNC110 - set by another thread
+            await asyncio.sleep(0)
+        blocked.set()
+        replied.wait()
+        time.sleep(0.3)  # noqa: ASYNC251 - the loop is blocked on purpose, with the answer in the socket
+        result = await asking
+        thread.join()
+    assert result.outcome is ServerOutcome.OK
+    assert result.seconds is not None
+    assert 0 < result.seconds < time.monotonic() - began - 0.3
 
 
 def wrong_transaction(data: bytes, addr: tuple[str, int]) -> bytes:

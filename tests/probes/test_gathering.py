@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,7 +67,7 @@ class Probing:
         self.clock = ManualClock()
         self.shard = Shard()
         self.agent = SimpleNamespace(
-            name="synthetic-1", connected=True, ice_servers=(STUN,), connection=Connection(self.clock)
+            name="synthetic-1", was_connected=True, ice_servers=(STUN,), connection=Connection(self.clock)
         )
         context = Context("here", lambda fact: None, self.clock, LagMeter(self.clock))
         if agent:
@@ -92,18 +93,20 @@ async def test_the_sessions_cached_list_is_what_the_softphone_would_use() -> Non
     assert probing.shard.timeouts_s[0] > asked.timeout_s
 
 
-async def test_a_cached_list_serves_while_the_session_is_down() -> None:
+async def test_before_the_first_connect_there_is_no_list_and_that_is_an_error() -> None:
     probing = Probing()
-    probing.agent.connected = False
-    assert (await probing.run()).signature is Signature.OK
-
-
-async def test_no_list_because_not_connected_is_an_error() -> None:
-    probing = Probing()
-    probing.agent.connected, probing.agent.ice_servers = False, ()
+    probing.agent.was_connected, probing.agent.ice_servers = False, ()
     fact = await probing.run()
     assert (fact.signature, fact.seconds, fact.failure.reason) == (Signature.ERROR, None, Reason.NOT_CONNECTED)
     assert probing.shard.asked == []
+
+
+async def test_while_it_reconnects_the_list_is_empty_and_the_gathering_too_as_with_the_softphone() -> None:
+    probing = Probing()
+    probing.agent.ice_servers = ()
+    probing.shard.gathering = Gathering(frozenset({RELAY}), frozenset(), Signature.EMPTY, (), 0.0)
+    assert (await probing.run()).signature is Signature.EMPTY
+    assert probing.shard.asked[0] == replace(probing.shard.asked[0], servers=(), relay_only=True)
 
 
 async def test_an_empty_list_gathers_all_the_same_relay_only() -> None:

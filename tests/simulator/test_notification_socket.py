@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -33,12 +33,11 @@ async def asked(ws: ClientConnection, frame: object) -> dict[str, Any]:
 
 
 async def close_code(ws: ClientConnection) -> int:
-    try:
+    with suppress(ConnectionClosed):
         while True:
             await heard(ws)
-    except ConnectionClosed as end:
-        assert end.rcvd is not None
-        return int(end.rcvd.code)
+    assert ws.close_code is not None
+    return ws.close_code
 
 
 async def test_message_ping_is_answered_with_a_pong() -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from system_programs import require_program
+from system.prometheus import check_metrics, prometheus, until_true
 
 from monitor.facts.clock import SystemClock
 from monitor.facts.failures import Layer
@@ -26,41 +23,7 @@ from monitor.web.exporter import WebContext, create_app, serve
 
 pytestmark = pytest.mark.system
 
-INSTALL = "apt-get install prometheus"
-DEADLINE_S = 90.0  # Prometheus scrapes first 5 to 7 s after its start, whatever the interval
 CLOCK = SystemClock()
-
-
-def free_port() -> int:
-    """A port on which nobody listens just now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-@contextmanager
-def prometheus(directory: Path, target: str) -> Iterator[str]:
-    """A Prometheus that scrapes `target` every second; its address. Stopped by its pid."""
-    program = require_program("prometheus", INSTALL)
-    config = directory / "prometheus.yml"
-    config.write_text(
-        "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
-        f"scrape_configs: [{{job_name: softphone, static_configs: [{{targets: ['{target}']}}]}}]\n"
-    )
-    port = free_port()
-    command = [
-        program,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={directory / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--enable-feature=exemplar-storage",
-        "--log.level=error",
-    ]
-    with (directory / "prometheus.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 @asynccontextmanager
@@ -95,24 +58,6 @@ async def exporter(directory: Path) -> AsyncIterator[tuple[str, Bus]]:
         await server.stop()
         await asyncio.to_thread(bus.close)
         await journal.close()
-
-
-async def query(http: httpx.AsyncClient, promql: str) -> list[dict[str, Any]]:
-    """The instant vector of an expression; empty while Prometheus is not up yet."""
-    try:
-        reply = await http.get("/api/v1/query", params={"query": promql})
-    except httpx.TransportError:
-        return []
-    found: list[dict[str, Any]] = reply.json()["data"]["result"] if reply.status_code == 200 else []
-    return found
-
-
-async def until_true(http: httpx.AsyncClient, promql: str) -> list[dict[str, Any]]:
-    """Ask until the expression holds; fail after DEADLINE_S."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not (found := await query(http, promql)):  # noqa: ASYNC110 - Prometheus tells nobody when it has scraped
-            await asyncio.sleep(0.2)
-    return found
 
 
 async def test_prometheus_scrapes_the_exporter(tmp_path: Path) -> None:
@@ -168,10 +113,6 @@ async def test_prometheus_scrapes_the_exporter(tmp_path: Path) -> None:
 
 
 async def test_promtool_reads_the_plain_exposition(tmp_path: Path) -> None:
-    promtool = require_program("promtool", INSTALL)
     async with exporter(tmp_path) as (address, _), httpx.AsyncClient(trust_env=False) as http:
         body = (await http.get(f"http://{address}/metrics")).content
-    done = await asyncio.to_thread(
-        subprocess.run, [promtool, "check", "metrics"], input=body, capture_output=True, timeout=30
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert await check_metrics(body) == (0, b"")
