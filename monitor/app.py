@@ -7,11 +7,10 @@ import logging
 from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from monitor.config.model import GatheringProbe, Settings
 from monitor.config.secrets import resolve
-from monitor.config.values import is_loopback
+from monitor.config.values import is_loopback_url
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.observations import Observation
 from monitor.facts.probe_result import ProbeResult
@@ -161,7 +160,7 @@ def _servers(urls: Iterable[str]) -> tuple[tuple[str, str], ...]:
 def measures_a_simulator(settings: Settings) -> bool:
     """Whether the platform is on loopback: Genesys Cloud never is."""
     rest = settings.genesys.rest if settings.genesys else None
-    return rest is not None and is_loopback(urlsplit(rest).hostname or "")
+    return rest is not None and is_loopback_url(rest)
 
 
 def needs_restart(old: Settings, new: Settings) -> list[str]:

@@ -99,13 +99,16 @@ def run(config: ConfigFile) -> None:
 @config_app.command("check")
 def config_check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
     """Every problem of a configuration at once, one line each, missing credentials included."""
-    from monitor.config.load import check
+    from monitor.config.load import check, load
+    from monitor.config.schema import not_yet
 
     problems = check(file, os.environ)
     for problem in problems:
         typer.echo(problem, err=True)
     if problems:
         raise typer.Exit(USAGE)
+    for where in not_yet(load(file)):
+        typer.echo(f"{file}: {where}: note: nothing acts on it yet", err=True)
     typer.echo(f"{file}: good")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from monitor.app import App, FleetError, measures_a_simulator
 from monitor.config.load import ConfigErrors, check, load
 from monitor.config.model import Settings
+from monitor.config.schema import not_yet
 from monitor.config.secrets import SecretMissing
 from monitor.outputs.journal import JournalError
 
@@ -80,6 +81,8 @@ def _say_ready(app: App) -> None:
         " (the platform is on loopback: everything measured is SIMULATED)" if measures_a_simulator(app.settings) else ""
     )
     count = len(app.settings.probes)
+    for where in not_yet(app.settings):
+        print(f"note: {where}: nothing acts on it yet", file=sys.stderr)
     print(f"ready: site {app.settings.site}, {count} probes, {app.url}/metrics{simulated}", file=sys.stderr)
 
 

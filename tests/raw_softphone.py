@@ -1,4 +1,4 @@
-"""A softphone's side of the XMPP stream, every stanza spelled out, for tests of the server; it shares no code with it."""
+"""A softphone's side of the XMPP stream, each stanza spelled out, for tests of the server; shares none of its code."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from monitor.config.probes import (
+    NOT_YET,
     ApiProbe,
     CallProbe,
     GatheringProbe,
@@ -125,9 +126,13 @@ class PublishJob(Part):
         default=None, description="Id of the business unit whose schedules it publishes."
     )
     detect: tuple[Literal["notification", "poll"], ...] = Field(
-        default=(), description="Notice runs that nobody marks: by the platform's notifications, by polling, or both."
+        default=(),
+        json_schema_extra=NOT_YET,
+        description="Notice runs that nobody marks: by the platform's notifications, by polling, or both.",
     )
-    schedule: Moment | None = Field(default=None, description="When it is due, in `timezone`: days and a time.")
+    schedule: Moment | None = Field(
+        default=None, json_schema_extra=NOT_YET, description="When it is due, in `timezone`: days and a time."
+    )
 
 
 class Exporter(Part):
@@ -228,9 +233,9 @@ class Settings(Part):
     exporter: Exporter = Field(default=Exporter(), description="HTTP server.")
     journal: Journal = Field(default=Journal(), description="Memory on disk.")
     metrics: Metrics = Field(default=Metrics(), description="What /metrics shows.")
-    fleet: Fleet = Field(default=Fleet(), description="Size of the synthetic fleet.")
+    fleet: Fleet = Field(default=Fleet(), json_schema_extra=NOT_YET, description="Size of the synthetic fleet.")
     calendar: Calendar | None = Field(
-        default=None, description="Working hours and holidays. Default: every hour counts."
+        default=None, json_schema_extra=NOT_YET, description="Working hours and holidays. Default: every hour counts."
     )
 
     @field_validator("probes", mode="after")

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from monitor.config.model import Settings
 from monitor.config.rules import duration_text
-from monitor.config.schema import allowed_of, is_list, keys, parts_in, probe_kinds
+from monitor.config.schema import allowed_of, is_list, is_not_yet, keys, parts_in, probe_kinds
 
 INTRO = """\
 # Configuration
@@ -74,15 +74,21 @@ def _nested(key: str, field: FieldInfo | None, part: type[BaseModel], *, depth: 
 
 
 def _section(heading: str, part: type[BaseModel]) -> str:
-    rows = [
-        f"| `{key}` | {allowed_of(field)} | {_default(field)} | {field.description} |" for key, field in _shown(part)
-    ]
+    rows = [f"| `{key}` | {allowed_of(field)} | {_default(field)} | {_meaning(field)} |" for key, field in _shown(part)]
     head = "| key | allowed | default | meaning |\n| --- | --- | --- | --- |"
     return f"{heading}\n\n{' '.join((part.__doc__ or '').split())}\n\n{head}\n" + "\n".join(rows) + "\n"
 
 
 def _shown(part: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
     return [(key, field) for key, field in keys(part).items() if key != "kind"]
+
+
+def _meaning(field: FieldInfo) -> str:
+    return (
+        f"{field.description} **Not yet:** read and checked, but nothing acts on it."
+        if is_not_yet(field)
+        else str(field.description)
+    )
 
 
 def _default(field: FieldInfo) -> str:

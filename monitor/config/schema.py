@@ -78,3 +78,24 @@ def part_at(loc: KeyPath) -> type[BaseModel] | None:
         inside = parts_in(field) if field else []
         current = inside[0] if len(inside) == 1 else None
     return current
+
+
+def is_not_yet(field: FieldInfo) -> bool:
+    """True for a key that is read and checked, but that nothing acts on yet."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("not_yet"))
+
+
+def not_yet(part: BaseModel, where: str = "") -> list[str]:
+    """The paths of what was asked for and will not be done, such as `probes[2].dial`."""
+    found: list[str] = []
+    for name, field in type(part).model_fields.items():
+        path = f"{where}.{key_of(name, field)}".lstrip(".")
+        value = getattr(part, name)
+        if name in part.model_fields_set and is_not_yet(field):
+            found.append(path)
+        elif isinstance(value, BaseModel):
+            found += not_yet(value, path)
+        elif isinstance(value, tuple):
+            for index, item in enumerate(value):
+                found += not_yet(item, f"{path}[{index}]") if isinstance(item, BaseModel) else []
+    return found

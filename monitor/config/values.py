@@ -44,6 +44,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_loopback_url(url: str) -> bool:
+    """True when a well-formed URL's host is this machine."""
+    return is_loopback(urlsplit(url).hostname or "")
+
+
 def split_host_port(text: str) -> tuple[str, int]:
     """Host and port of `host:port` or `[v6]:port`. Raises ValueError for anything else."""
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", text)

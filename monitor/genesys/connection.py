@@ -26,8 +26,8 @@ from monitor.genesys.regions import Endpoints
 from monitor.genesys.requests import IQ_TIMEOUT_S, bare
 from monitor.genesys.rest import Rest
 from monitor.genesys.sdp_over_xmpp import END_OF_CANDIDATES, build_call_control, candidate_sdp
-from monitor.genesys.session import ATTEMPT_TIMEOUT_S, Session, SessionOptions
-from monitor.genesys.states import Ending
+from monitor.genesys.session import Session
+from monitor.genesys.states import ATTEMPT_TIMEOUT_S, Ending, SessionOptions
 from monitor.genesys.timed_socket import SocketOptions, open_websocket
 from monitor.genesys.xmpp_stream import XmppStream
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from monitor.genesys import stanzas
+from monitor.genesys import client_stanzas, stanzas
 from monitor.genesys.calls import CallSignalling
 from monitor.genesys.events import Event, Notified
 from monitor.genesys.jingle_messages import NS_JINGLE, Propose, build_jingle_message, read_jingle_message
@@ -30,9 +30,9 @@ class Incoming:
         elif tag == f"{{{stanzas.NS_MOVE}}}query" and iq.kind == "set":
             return True
         elif tag == f"{{{stanzas.NS_PING}}}ping" or self._is_ignored_jingle(iq):
-            self._send(stanzas.build_result(iq.id, iq.sender))
+            self._send(client_stanzas.build_result(iq.id, iq.sender))
         else:
-            self._send(stanzas.build_service_unavailable(iq.id, iq.sender))
+            self._send(client_stanzas.build_service_unavailable(iq.id, iq.sender))
         return False
 
     def message(self, message: stanzas.Message, own_jid: str, now: float) -> str:

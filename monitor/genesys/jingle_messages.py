@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from monitor.genesys.stanzas import NS_CLIENT, Message, StanzaError, child, element, identifier, text_of
+from monitor.genesys.client_stanzas import child, element, text_of
+from monitor.genesys.stanzas import NS_CLIENT, Message, StanzaError, identifier
 
 NS_JINGLE_MESSAGE = "urn:xmpp:jingle-message:0"
 NS_JINGLE = "urn:xmpp:jingle:1"

@@ -59,14 +59,15 @@ def for_region(name: str) -> Endpoints:
 def for_urls(rest: str, login: str, streaming: str) -> Endpoints:
     """Endpoints from three base URLs. Raises ValueError for a URL without host or with another scheme."""
     for url, schemes in ((rest, ("http", "https")), (login, ("http", "https")), (streaming, ("ws", "wss"))):
-        parts = urlsplit(url)
-        if parts.scheme not in schemes or not parts.hostname:
+        if not _is_base_url(url, schemes):
             raise ValueError(f"{url!r} is not a URL of the form {schemes[0]}[s]://host[:port]")
     domain = (urlsplit(rest).hostname or "").removeprefix("api.")
     return Endpoints(rest.rstrip("/"), login.rstrip("/"), streaming.rstrip("/"), f"notifications.{domain}")
 
 
-def is_loopback(url: str) -> bool:
-    """True when the URL's host is this machine: such traffic never goes through a proxy."""
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+def _is_base_url(url: str, schemes: tuple[str, str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port out of range, a bracket left open
+        return False

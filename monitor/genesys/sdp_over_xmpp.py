@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from monitor.genesys.client_stanzas import child, iq, text_of
 from monitor.genesys.json_values import as_object, flag_field, load_json, string_field
-from monitor.genesys.stanzas import Iq, StanzaError, child, identifier, iq, text_of
+from monitor.genesys.stanzas import Iq, StanzaError, identifier
 
 NS_GENESYS = "genesys"
 TAG = f"{{{NS_GENESYS}}}genesys-webrtc"

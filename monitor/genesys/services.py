@@ -7,8 +7,9 @@ from typing import Any
 from lxml import etree
 
 from monitor.facts.ice import IceServer
+from monitor.genesys.client_stanzas import child, iq, text_of
 from monitor.genesys.json_values import load_json
-from monitor.genesys.stanzas import Iq, Message, StanzaError, child, iq, text_of
+from monitor.genesys.stanzas import Iq, Message, StanzaError
 
 NS_EXTDISCO = "urn:xmpp:extdisco:1"
 NS_PUBSUB = "http://jabber.org/protocol/pubsub"

@@ -7,46 +7,24 @@ ICE servers again, topics. Its states and transitions are the table in states.py
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from monitor.facts.failures import Fault, Reason, failure
 from monitor.facts.ice import IceServer
-from monitor.genesys import stanzas
+from monitor.genesys import client_stanzas, stanzas
 from monitor.genesys.calls import CallSignalling
 from monitor.genesys.events import Event, IceServersFetched, Online, PhaseTimed, PongReceived, RequestFailed
 from monitor.genesys.ice_fetch import IceFetch
 from monitor.genesys.ice_list import IceList, OnDone
 from monitor.genesys.incoming import Incoming
 from monitor.genesys.jingle_messages import build_jingle_message
-from monitor.genesys.keepalive import Action, ClientPings, Keepalive, ServerPings
+from monitor.genesys.life_signs import LifeSigns
 from monitor.genesys.requests import IQ_TIMEOUT_S, Reply, Request, Requests, domain
 from monitor.genesys.services import SERVER_PINGS_NODE, build_subscribe
-from monitor.genesys.states import PHASE_OF, TRANSITIONS, Ending, Input, State
+from monitor.genesys.states import PHASE_OF, TRANSITIONS, Ending, Input, SessionOptions, State
 
-ATTEMPT_TIMEOUT_S = 15.0  # from opening the socket until the session has started
-DOOMED_AFTER_S = 60.0  # a displaced connection is closed by the server; after this we no longer wait for it
 RETRYABLE_SASL = frozenset(
     {"encryption-required", "incorrect-encoding", "invalid-mechanism", "malformed-request", "mechanism-too-weak"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SessionOptions:
-    """What one stream needs. keepalive: client or server. detect_after_s: faster loss detection than the softphone's.
-
-    id_prefix: makes request ids unique among connections. attempt_timeout_s: what is left of the attempt's 15 s.
-    """
-
-    bare_jid: str
-    token: str = field(repr=False)
-    resource: str
-    pubsub_service: str
-    topics: tuple[str, ...] = ()
-    keepalive: str = "client"
-    detect_after_s: float | None = None
-    id_prefix: str = "m"
-    attempt_timeout_s: float = ATTEMPT_TIMEOUT_S
-    limit_bytes: int = stanzas.LIMIT_BYTES
 
 
 class Session:
@@ -60,11 +38,11 @@ class Session:
         self._outgoing: list[str] = []
         self._incoming = Incoming(calls, self._send, self._emit)
         self._ice = IceList(self._fetch_ice, self._emit)
-        self._keepalive: Keepalive | None = None
+        self._life = LifeSigns(self.request, options.detect_after_s)
         self._needs_session = False
+        self._server_pings = False
         self._attempt_ends_s: float | None = None
         self._phase_started_s = 0.0
-        self._doomed: tuple[str, float] | None = None
         self.state = State.NEW
         self.jid = options.bare_jid
         self.ending: Ending | None = None
@@ -87,9 +65,9 @@ class Session:
             self.refuse(error, now)
             return
         # an answer to a measurement of ours is no sign of life that the softphone would have had
-        if self._keepalive is not None and not measured:
-            self._keepalive.heard(now)
-        self._run_keepalive(now)
+        if not measured:
+            self._life.heard(now)
+        self._watch(now)
 
     def tick(self, now: float) -> None:
         """Time has passed: do what is due."""
@@ -97,11 +75,9 @@ class Session:
             return
         self._requests.expire(now)
         self._ice.tick(now)
-        self._run_keepalive(now)
+        self._watch(now)
         if self._attempt_ends_s is not None and now >= self._attempt_ends_s:
             self._end(Ending("", failure(self._phase(), Reason.TIMEOUT, "no session within the attempt's time")), now)
-        if self._doomed is not None and now >= self._doomed[1]:
-            self._lost("closed", Reason.CLOSED, "displaced, yet never closed by the server", now)
 
     def closed(self, code: int | None, reason: str, now: float) -> None:
         """The socket has ended: `code` of the server's close frame, None when there was none."""
@@ -127,9 +103,8 @@ class Session:
         moments = (
             self._attempt_ends_s,
             self._requests.next_deadline(),
-            self._keepalive.deadline() if self._keepalive is not None else None,
+            self._life.deadline(),
             self._ice.deadline(),
-            self._doomed[1] if self._doomed is not None else None,
         )
         return min((moment for moment in moments if moment is not None), default=None)
 
@@ -169,7 +144,7 @@ class Session:
             on_reply(reply, at)
 
         request = Request("xmpp_ping", "", timeout_s, report, on_late=self._late_pong, measuring=True)
-        self.request(request, stanzas.build_ping, now)
+        self.request(request, client_stanzas.build_ping, now)
 
     def fetch_ice_servers(self, now: float, timeout_s: float, on_done: OnDone) -> None:
         """A measuring fetch: the session keeps the list it has, as the real client does."""
@@ -199,17 +174,19 @@ class Session:
         _ON_ENTRY[state](self, now)
 
     def _enter_opening(self, now: float) -> None:
-        self._send(stanzas.build_open(self._domain))
+        self._send(client_stanzas.build_open(self._domain))
 
     def _enter_authenticating(self, now: float) -> None:
-        self._send(stanzas.build_auth(self._options.bare_jid, self._options.token))
+        self._send(client_stanzas.build_auth(self._options.bare_jid, self._options.token))
 
     def _enter_binding(self, now: float) -> None:
         request = Request("bind", self._domain, IQ_TIMEOUT_S, self._bound)
-        self.request(request, lambda iq_id: stanzas.build_bind(iq_id, self._options.resource), now)
+        self.request(request, lambda iq_id: client_stanzas.build_bind(iq_id, self._options.resource), now)
 
     def _enter_starting_session(self, now: float) -> None:
-        self.request(Request("bind", self._domain, IQ_TIMEOUT_S, self._session_started), stanzas.build_session, now)
+        self.request(
+            Request("bind", self._domain, IQ_TIMEOUT_S, self._session_started), client_stanzas.build_session, now
+        )
 
     def _enter_fetching_ice(self, now: float) -> None:
         self._attempt_ends_s = None
@@ -219,8 +196,7 @@ class Session:
         self._subscribe(SERVER_PINGS_NODE, self._server_pings_answered, now)
 
     def _enter_online(self, now: float) -> None:
-        if self._keepalive is None:
-            self._keepalive = ClientPings(now, detect_after_s=self._options.detect_after_s)
+        self._life.start(now, server_pings=self._server_pings)
         self._emit(Online())
         self._ice.refresh(now)
         self._subscribe_topics(now)
@@ -243,12 +219,11 @@ class Session:
             self._end(Ending("ice_servers", fetched.failure), now)
             return
         self._ice.keep(fetched)
-        server_pings = self._options.keepalive == "server"
-        self._step(Input.ICE_FETCHED_FOR_SERVER_PINGS if server_pings else Input.ICE_FETCHED, now)
+        wanted = self._options.keepalive == "server"
+        self._step(Input.ICE_FETCHED_FOR_SERVER_PINGS if wanted else Input.ICE_FETCHED, now)
 
     def _server_pings_answered(self, reply: Reply, now: float) -> None:
-        if reply.failure is None:
-            self._keepalive = ServerPings(now, detect_after_s=self._options.detect_after_s)
+        self._server_pings = reply.failure is None  # else the softphone falls back to its own pings
         self._note_failure(reply, now)
         self._step(Input.KEEPALIVE_SETTLED, now)
 
@@ -311,33 +286,16 @@ class Session:
             self._end(Ending("auth", words, hard=True, fatal=not retryable), now)
 
     def _notified(self, topic: str, now: float) -> None:
-        for word in ("no_longer_subscribed", "duplicate_id"):
-            if word in topic:
-                self._keepalive = None
-                self._doomed = (word, now + DOOMED_AFTER_S)
+        self._life.notified(topic, now)
         if "streaming-subscriptions-expiring" in topic:
             self._subscribe_topics(now)
 
-    # --- keepalive and the end ------------------------------------------------------------------------------------
+    # --- the end --------------------------------------------------------------------------------------------------
 
-    def _run_keepalive(self, now: float) -> None:
-        keepalive = self._keepalive
-        if keepalive is None or self.ending is not None:
-            return
-        action = keepalive.tick(now)
-        if action is Action.PING:
-            request = Request("keepalive", "", keepalive.ping_timeout_s, self._ping_settled)
-            self.request(request, stanzas.build_ping, now)
-        elif action is Action.GIVE_UP:
-            self._end(Ending(keepalive.reason, failure("keepalive", Reason.TIMEOUT)), now)
-
-    def _ping_settled(self, reply: Reply, now: float) -> None:
-        if self._keepalive is None:
-            return
-        if reply.failure is None:
-            self._keepalive.answered(now)
-        else:
-            self._keepalive.missed(now)
+    def _watch(self, now: float) -> None:
+        loss = self._life.tick(now) if self.ending is None else None
+        if loss is not None:
+            self._end(Ending(*loss, hard=bool(self._life.displacement)), now)
 
     def _late_pong(self, seconds: float) -> None:
         self._emit(PongReceived("xmpp", seconds, late=True))
@@ -347,10 +305,9 @@ class Session:
 
     def _lost(self, kind: str, reason: Reason, words: str, now: float, code: int | None = None) -> None:
         """The server's side is gone, for the reason it announced before, if it did."""
-        if self._doomed is not None:
-            kind = self._doomed[0]
-        hard = self._doomed is not None
-        self._end(Ending(kind, failure(self._phase(), reason, words), hard=hard, code=code), now)
+        displacement = self._life.displacement
+        ending = Ending(displacement or kind, failure(self._phase(), reason, words), bool(displacement), code=code)
+        self._end(ending, now)
 
     def _end(self, ending: Ending, now: float) -> None:
         if self.ending is not None:
@@ -362,7 +319,7 @@ class Session:
         self.state = State.CLOSING
         self._ice.stop()
         self._requests.abandon(now)
-        self._send(stanzas.build_close())
+        self._send(client_stanzas.build_close())
 
     def _emit(self, event: Event) -> None:
         self._events.append(event)

@@ -1,11 +1,14 @@
-"""The states of a softphone's XMPP stream, its table of transitions, and how a stream may end. Pure."""
+"""A softphone's XMPP stream: its options, its states, its table of transitions, and how it may end. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monitor.facts.failures import Failure
+from monitor.genesys.stanzas import LIMIT_BYTES
+
+ATTEMPT_TIMEOUT_S = 15.0  # from opening the socket until the session has started
 
 
 class State(StrEnum):
@@ -77,3 +80,22 @@ class Ending:
     hard: bool = False
     fatal: bool = False
     code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What one stream needs. keepalive: client or server. detect_after_s: faster loss detection than the softphone's.
+
+    id_prefix: makes request ids unique among connections. attempt_timeout_s: what is left of the attempt's 15 s.
+    """
+
+    bare_jid: str
+    token: str = field(repr=False)
+    resource: str
+    pubsub_service: str
+    topics: tuple[str, ...] = ()
+    keepalive: str = "client"
+    detect_after_s: float | None = None
+    id_prefix: str = "m"
+    attempt_timeout_s: float = ATTEMPT_TIMEOUT_S
+    limit_bytes: int = LIMIT_BYTES

@@ -20,6 +20,7 @@ from monitor.simulator.platform import Platform
 MAX_PENDING_FRAMES = 512
 MAX_PENDING_CHARS = 2_000_000
 READ_AHEAD = 64  # answers a client may be owed before its next frame is read
+READ_BYTES = 4096  # at a time: a read full of tiny frames must not hold up the other clients
 SEND_TIMEOUT_S = 10.0  # a client that takes nothing for so long is not reading
 PART_S = 3.0  # for the closing handshake, its TCP connection included
 FRAMES_PER_S, FRAME_BURST = 100.0, 200.0  # the real client never exceeds 45 in a second
@@ -38,6 +39,8 @@ class SimulatedConnection(ServerConnection):
         wire = transport.get_extra_info("socket")
         if wire is not None and wire.family in (socket.AF_INET, socket.AF_INET6):
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(transport, "max_size"):  # asyncio's own way to say how much to read at a time; 256 KiB else
+            transport.max_size = READ_BYTES
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in, unless the wire is dead: then the kernel acknowledges them and nobody reads them."""
@@ -97,8 +100,14 @@ class Outbox:
         self._add(Frame(self._platform.clock.mono_s(), reason, code))
         self._closing = True
 
+    def abandon(self) -> None:
+        """The client has gone: forget what it was owed, and let nobody wait for it to be sent."""
+        self._closing = True
+        self._frames.clear()
+        self._changed.set()
+
     async def room(self) -> None:
-        """Wait until the client is owed few enough frames for its next one to be read."""
+        """Wait until the client is owed few enough frames for its next one to be read, or has gone."""
         while len(self._frames) >= READ_AHEAD:
             self._changed.clear()
             await self._changed.wait()
@@ -134,8 +143,11 @@ class Outbox:
         while not self._frames:
             self._changed.clear()
             await self._changed.wait()
-        await asyncio.sleep(self._frames[0].due_mono_s - self._platform.clock.mono_s())
-        frame = self._frames.popleft()
+        frame = self._frames[0]
+        await asyncio.sleep(frame.due_mono_s - self._platform.clock.mono_s())
+        if not self._frames:  # abandoned meanwhile
+            return frame
+        self._frames.popleft()
         self._chars -= len(frame.text)
         self._changed.set()
         return frame
@@ -170,7 +182,11 @@ class Frames(Protocol):
 async def serve_frames(connection: SimulatedConnection, platform: Platform, outbox: Outbox, frames: Frames) -> None:
     """Run one connection until it ends: read, send, and tick, none of them waiting for another."""
     async with asyncio.TaskGroup() as group:
-        helpers = [group.create_task(outbox.run()), group.create_task(_tick(connection, platform, frames.tick))]
+        helpers = [
+            group.create_task(outbox.run()),
+            group.create_task(_tick(connection, platform, frames.tick)),
+            group.create_task(_abandon_when_closed(connection, outbox)),
+        ]
         await _read(connection, platform, outbox, frames)
         for helper in helpers:
             helper.cancel()
@@ -189,6 +205,11 @@ async def _read(connection: SimulatedConnection, platform: Platform, outbox: Out
             frames.receive(message)
     except WebSocketException:
         return  # closed with an error code, or by a frame that breaks the protocol
+
+
+async def _abandon_when_closed(connection: SimulatedConnection, outbox: Outbox) -> None:
+    await connection.wait_closed()
+    outbox.abandon()
 
 
 async def _tick(connection: SimulatedConnection, platform: Platform, tick: Callable[[float], float]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -12,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from monitor.config.values import is_loopback
+
 BODY_LIMIT_BYTES = 64 * 1024
 OPEN_PATH = "/-/healthy"  # an orchestrator's liveness check carries no token
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -19,14 +20,6 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 class BodyTooLargeError(Exception):
     """A request body over BODY_LIMIT_BYTES."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can only be reached from this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def refused(status: int, why: str, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -16,6 +16,7 @@ from monitor.config.values import (
     StunUrl,
     TurnUrl,
     is_loopback,
+    is_loopback_url,
     split_host_port,
 )
 
@@ -59,6 +60,11 @@ def test_a_program_may_give_seconds_and_a_file_may_not() -> None:
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "::1", "[::1]"])
 def test_loopback(host: str) -> None:
     assert is_loopback(host)
+
+
+def test_the_host_of_a_url_decides() -> None:
+    assert all(map(is_loopback_url, ("http://127.0.0.1:1", "ws://localhost", "http://[::1]:5")))
+    assert not any(map(is_loopback_url, ("https://api.mypurecloud.com", "http://127.evil.example", "http://192.0.2.1")))
 
 
 @pytest.mark.parametrize(

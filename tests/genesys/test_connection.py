@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 import pytest
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from servers import (
+from genesys_servers import (
     JID,
     RESOURCE,
     TOKEN,
@@ -32,6 +33,7 @@ from servers import (
 
 from monitor.facts.clock import SystemClock
 from monitor.facts.failures import Reason
+from monitor.genesys import xmpp_stream
 from monitor.genesys.auth import StaticToken
 from monitor.genesys.connection import ConnectionOptions, SoftphoneConnection
 from monitor.genesys.events import (
@@ -39,6 +41,7 @@ from monitor.genesys.events import (
     Dropped,
     Event,
     GaveUp,
+    Notified,
     Online,
     PhaseTimed,
     PongReceived,
@@ -46,6 +49,10 @@ from monitor.genesys.events import (
 from monitor.genesys.rest import Rest
 
 CONNECTED = "_connected_client.txt"
+NOTICE = (
+    '<message xmlns="jabber:client"><event xmlns="http://jabber.org/protocol/pubsub#event">'
+    '<items node="t"/></event></message>'
+)
 _E = TypeVar("_E", bound=Event)
 
 
@@ -70,7 +77,9 @@ class Rig:
         async with asyncio.timeout(20):
             while not happened():
                 self._changed.clear()
-                await self._changed.wait()
+                with contextlib.suppress(TimeoutError):  # what a server has seen is told by no event
+                    async with asyncio.timeout(0.02):
+                        await self._changed.wait()
 
     def _hear(self, event: Event) -> None:
         self.events.append(event)
@@ -451,3 +460,87 @@ async def test_the_token_shows_up_in_no_event() -> None:
     async with rig(transcript(CONNECTED, close_1001), transcript("sasl_not_authorized.txt")) as made:
         await made.until(lambda: made.of(GaveUp))
         assert TOKEN not in repr(made.events)
+
+
+async def test_websocket_ping_that_is_answered_late() -> None:
+    resume = asyncio.Event()
+
+    async def deaf(websocket: ServerConnection) -> None:
+        websocket.transport.pause_reading()
+        await websocket.send(NOTICE)
+        await resume.wait()
+        websocket.transport.resume_reading()
+        await stay(websocket)
+
+    async with rig(transcript(CONNECTED, deaf)) as made:
+        await made.until(lambda: made.of(Notified))
+        result = await made.connection.ping("websocket", 0.05)
+        assert (result.outcome, result.rtt_s) == ("timeout", None)
+        resume.set()
+        await made.until(lambda: made.of(PongReceived))
+        assert [(pong.kind, pong.late) for pong in made.of(PongReceived)] == [("websocket", True)]
+
+
+async def test_websocket_ping_in_flight_when_the_connection_ends() -> None:
+    async def leave(websocket: ServerConnection) -> None:
+        websocket.transport.pause_reading()
+        await websocket.send(NOTICE)
+        await asyncio.sleep(0.1)
+        websocket.transport.abort()
+
+    async with rig(transcript(CONNECTED, leave)) as made:
+        await made.until(lambda: made.of(Notified))
+        assert (await made.connection.ping("websocket", 10)).outcome == "not_connected"
+
+
+async def test_a_server_that_asks_and_never_reads_cannot_fill_our_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xmpp_stream, "OUTGOING_LIMIT", 20)
+
+    async def flood(websocket: ServerConnection) -> None:
+        websocket.transport.pause_reading()
+        with contextlib.suppress(ConnectionClosed):
+            for n in range(100_000):
+                iq_id = f"{n}-{'x' * 1000}"
+                await websocket.send(
+                    f'<iq xmlns="jabber:client" type="get" id="{iq_id}"><ping xmlns="urn:xmpp:ping"/></iq>'
+                )
+        websocket.transport.abort()
+
+    async with rig(transcript(CONNECTED, flood)) as made:
+        await made.until(lambda: made.of(Dropped))
+        assert made.of(Dropped)[0].layer_reason == "malformed"
+        assert "asked" in made.of(Dropped)[0].detail
+
+
+async def test_a_refused_ping_is_an_error_and_a_refused_fetch_a_failure() -> None:
+    async def refuse(websocket: ServerConnection) -> None:
+        async for message in websocket:
+            iq_id = str(message).partition('id="')[2].partition('"')[0]
+            await websocket.send(
+                f'<iq xmlns="jabber:client" type="error" id="{iq_id}"><error type="cancel">'
+                '<internal-server-error xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error></iq>'
+            )
+
+    async with rig(transcript(CONNECTED, refuse)) as made:
+        await made.until(lambda: made.of(Connected))
+        result = await made.connection.ping("xmpp", 10)
+        assert result.outcome == "error"
+        assert result.failure is not None
+        assert result.failure.reason is Reason.SERVER_ERROR
+        fetched = await made.connection.fetch_ice_servers(10)
+        assert (fetched.servers, fetched.seconds) == ((), None)
+        assert fetched.failure is not None
+        assert made.connection.connected
+        assert len(made.connection.ice_servers) == 2
+
+
+async def test_what_xml_cannot_hold_is_a_failure_of_that_call() -> None:
+    async with rig(transcript(CONNECTED)) as made:
+        await made.until(lambda: made.of(Connected))
+        for failed in (
+            await made.connection.accept("a\x00b"),
+            await made.connection.answer("s", "p\x00", "v=0"),
+        ):
+            assert failed is not None
+            assert failed.reason is Reason.MALFORMED
+        assert made.connection.connected

@@ -10,13 +10,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from transcript import JID, PUBSUB, RESOURCE, TOKEN, MismatchError, Player
+from genesys_transcript import JID, PUBSUB, RESOURCE, TOKEN, MismatchError, Player
 
 from monitor.facts.failures import DISCONNECT_REASONS, Layer, Reason
 from monitor.genesys.calls import CallSignalling
 from monitor.genesys.events import PhaseTimed
-from monitor.genesys.session import Session, SessionOptions
-from monitor.genesys.states import PHASE_OF, TRANSITIONS, Input, State
+from monitor.genesys.session import Session
+from monitor.genesys.states import PHASE_OF, TRANSITIONS, Input, SessionOptions, State
 
 TRANSCRIPTS = sorted(p for p in (Path(__file__).parent / "transcripts").glob("*.txt"))
 

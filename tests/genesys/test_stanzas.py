@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from monitor.genesys import stanzas
+from monitor.genesys import client_stanzas, stanzas
 from monitor.genesys.stanzas import StanzaError, parse, read
 
 ENTITIES = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
@@ -149,14 +149,14 @@ IDENTIFIERS = st.text(
 @given(IDENTIFIERS, IDENTIFIERS)
 @settings(deadline=None)
 def test_iqs_survive_the_round_trip(iq_id: str, jid: str) -> None:
-    made = read(stanzas.build_result(iq_id, jid))
+    made = read(client_stanzas.build_result(iq_id, jid))
     assert made == stanzas.Iq(iq_id, "result", "")
-    assert parse(stanzas.build_result(iq_id, jid)).get("to") == jid
-    ping = read(stanzas.build_ping(iq_id))
+    assert parse(client_stanzas.build_result(iq_id, jid)).get("to") == jid
+    ping = read(client_stanzas.build_ping(iq_id))
     assert isinstance(ping, stanzas.Iq)
     assert ping.payload is not None
     assert ping.payload.tag == "{urn:xmpp:ping}ping"
-    refusal = read(stanzas.build_service_unavailable(iq_id, jid))
+    refusal = read(client_stanzas.build_service_unavailable(iq_id, jid))
     assert isinstance(refusal, stanzas.Iq)
     assert refusal.condition == "service-unavailable"
 
@@ -166,14 +166,14 @@ def test_iqs_survive_the_round_trip(iq_id: str, jid: str) -> None:
 def test_sasl_survives_the_round_trip(token: str) -> None:
     import base64
 
-    made = parse(stanzas.build_auth("u@d", token))
+    made = parse(client_stanzas.build_auth("u@d", token))
     assert made.get("mechanism") == "PLAIN"
     assert base64.b64decode(made.text or "").decode() == f"\0u@d\0authKey:{token}"
 
 
 def test_a_value_that_xml_cannot_hold_is_refused_when_building() -> None:
     with pytest.raises(StanzaError):
-        stanzas.build_result("1", "a\x00b")
+        client_stanzas.build_result("1", "a\x00b")
 
 
 # --- readers

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from servers import socket_server
+from genesys_servers import socket_server
 
 from monitor.facts.clock import ManualClock, SystemClock
 from monitor.facts.failures import Failure, Reason

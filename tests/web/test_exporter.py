@@ -22,7 +22,7 @@ from monitor.facts.probe_result import ProbePhase, ProbeResult
 from monitor.outputs.journal import Journal, JournalError
 from monitor.outputs.metrics import Metrics, MetricsOptions
 from monitor.web.exporter import WebContext, create_app, serve
-from monitor.web.guard import Guard, is_loopback
+from monitor.web.guard import Guard
 
 START = {"job": "weekly", "run_id": "r1", "phase": "start", "time": "2026-11-24T10:00:00-06:00"}
 UP = ProbeResult(
@@ -360,17 +360,6 @@ async def test_off_loopback_the_token_opens(tmp_path: Path) -> None:
 def test_off_loopback_without_a_token_is_refused_at_once(token: str | None) -> None:
     with pytest.raises(ValueError, match="needs a token"):
         Guard(create_nothing(), host="0.0.0.0", token=token)
-
-
-@pytest.mark.parametrize(
-    ("hosts", "loopback"),
-    [
-        (("127.0.0.1", "127.5.5.5", "::1", "localhost"), True),
-        (("0.0.0.0", "::", "192.0.2.2", "localhost.example", ""), False),
-    ],
-)
-def test_loopback_addresses(hosts: tuple[str, ...], loopback: bool) -> None:
-    assert {is_loopback(host) for host in hosts} == {loopback}
 
 
 # The server itself

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from genesys_transcript import JID, PUBSUB, RESOURCE, TOKEN, Player
 from lxml import etree
-from transcript import JID, PUBSUB, RESOURCE, TOKEN, Player
 from websockets.asyncio.server import ServerConnection, serve
 
 from monitor.genesys.regions import Endpoints

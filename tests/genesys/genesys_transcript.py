@@ -14,7 +14,8 @@ from monitor.genesys.calls import CallSignalling
 from monitor.genesys.events import Event
 from monitor.genesys.requests import Request
 from monitor.genesys.sdp_over_xmpp import END_OF_CANDIDATES, build_call_control, candidate_sdp
-from monitor.genesys.session import Session, SessionOptions
+from monitor.genesys.session import Session
+from monitor.genesys.states import SessionOptions
 
 JID = "5f3e0f0a1b2c3d4e5f6a7b8c@acme.orgspan.com"
 TOKEN = "y7Qd-example"
