@@ -179,12 +179,17 @@ class Peer:
                 self._watching.cancel()
                 await asyncio.gather(self._watching, return_exceptions=True)
             if self._pc is not None:
-                async with asyncio.timeout(CLOSE_LIMIT_S):
-                    await self._pc.close()
-        except TimeoutError:
-            log.warning("a peer's TURN server or DTLS did not let go within %g s", CLOSE_LIMIT_S)
+                await self._leave(self._pc)
         finally:
             self._closed.set()
+
+    async def _leave(self, pc: RTCPeerConnection) -> None:
+        """Close `pc`, not waiting for ever; never cancelled, as aiortc may be closing itself at the same time."""
+        leaving = asyncio.create_task(pc.close(), name="peer close")
+        leaving.add_done_callback(lambda task: task.cancelled() or task.exception())
+        _, late = await asyncio.wait({leaving}, timeout=CLOSE_LIMIT_S)
+        if late:
+            log.warning("a peer's TURN server or DTLS did not let go within %g s", CLOSE_LIMIT_S)
 
     async def _opened(self) -> RTCPeerConnection:
         """The aiortc connection with one Opus section and our hooks in it."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from monitor.simulator import server_stanzas as stanzas
 from monitor.simulator.ice import IceService, turn_services
+from monitor.simulator.platform import Channel, Platform, User
 from monitor.simulator.topics import MAX_TOPICS
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
-
-    from monitor.simulator.xmpp_session import XmppSession
 
 SERVER_PINGS: Final = "enable.server.side.pings"
 MAX_TOPIC_CHARS: Final = 200
@@ -20,7 +19,34 @@ MAX_TOPIC_CHARS: Final = 200
 Answer = tuple[str, str]  # a stanza, and the kind of work it is to the World
 
 
-def answer_iq(session: XmppSession, element: Element) -> Answer | None:
+class Requester(Protocol):
+    """The bound session that asks."""
+
+    jid: str
+    pubsub_host: str
+    channel: Channel
+    platform: Platform
+
+    @property
+    def user(self) -> User:
+        """Who authenticated."""
+        ...
+
+    @property
+    def stun_address(self) -> tuple[str, int]:
+        """Where this client reaches the STUN responder."""
+        ...
+
+    def subscribe_to_pings(self) -> None:
+        """Ping this client from now on."""
+        ...
+
+    def call_request(self, method: str, params: dict[str, Any]) -> bool:
+        """Pass on a word about a call; False when there is no such call."""
+        ...
+
+
+def answer_iq(session: Requester, element: Element) -> Answer | None:
     """The answer to one IQ; None for an answer of the client's own. Answers come from where the request went."""
     iq_id, to = element.get("id") or "", element.get("to")
     kind = element.get("type")
@@ -39,11 +65,11 @@ def answer_iq(session: XmppSession, element: Element) -> Answer | None:
     return stanzas.result(iq_id, session.jid, to, payload), work
 
 
-def _nothing(_session: XmppSession, _request: Element, _to: str | None) -> str | None:
+def _nothing(_session: Requester, _request: Element, _to: str | None) -> str | None:
     return ""
 
 
-def _ice_servers(session: XmppSession, request: Element, _to: str | None) -> str | None:
+def _ice_servers(session: Requester, request: Element, _to: str | None) -> str | None:
     """XEP-0215. No STUN service is how a softphone is told to use TURN only."""
     scenario, platform = session.platform.scenario, session.platform
     kind = request.get("type")
@@ -51,12 +77,11 @@ def _ice_servers(session: XmppSession, request: Element, _to: str | None) -> str
     if kind in ("turn", None):
         found += turn_services(scenario.turn, platform.clock.wall_s())
     if kind in ("stun", None) and not scenario.force_turn:
-        host = session.connection.local_address[0]
-        found += (IceService("stun", host, session.host.stun_port, "udp"),)
+        found += (IceService("stun", *session.stun_address, "udp"),)
     return stanzas.services(kind, found)
 
 
-def _pubsub(session: XmppSession, request: Element, to: str | None) -> str | None:
+def _pubsub(session: Requester, request: Element, to: str | None) -> str | None:
     session.pubsub_host = to or session.pubsub_host
     verb = request[0] if len(request) else None
     node = verb.get("node") if verb is not None else None
@@ -70,7 +95,7 @@ def _pubsub(session: XmppSession, request: Element, to: str | None) -> str | Non
     return None
 
 
-def _subscribe(session: XmppSession, node: str) -> str | None:
+def _subscribe(session: Requester, node: str) -> str | None:
     topics = session.channel.topics
     if node == SERVER_PINGS:
         session.subscribe_to_pings()
@@ -81,14 +106,14 @@ def _subscribe(session: XmppSession, node: str) -> str | None:
     return stanzas.subscription(node, session.user.jid, "subscribed")
 
 
-def _webrtc(session: XmppSession, request: Element, _to: str | None) -> str | None:
+def _webrtc(session: Requester, request: Element, _to: str | None) -> str | None:
     try:
         rpc = json.loads(request.text or "")
     except (ValueError, RecursionError):
         return None
     if not isinstance(rpc, dict) or not isinstance(rpc.get("method"), str) or not isinstance(rpc.get("params"), dict):
         return None
-    return "" if session.host.call_request(session, rpc["method"], rpc["params"]) else None
+    return "" if session.call_request(rpc["method"], rpc["params"]) else None
 
 
 SERVICES: Final = {

@@ -90,6 +90,11 @@ class XmppSession:
         return self._user
 
     @property
+    def stun_address(self) -> tuple[str, int]:
+        """Where this client reaches the STUN responder: the address it reached us at."""
+        return str(self.connection.local_address[0]), self.host.stun_port
+
+    @property
     def bound(self) -> bool:
         """Whether stanzas can be exchanged."""
         return self._stage is Stage.BOUND
@@ -139,6 +144,10 @@ class XmppSession:
         """Ping this client from now on; it relies on that to notice a dead connection."""
         self.wants_pings = True
         self._next_ping_s = self.platform.clock.mono_s() + self.platform.scenario.server_ping_period_s
+
+    def call_request(self, method: str, params: dict[str, Any]) -> bool:
+        """Pass on a word about a call; False when there is no such call."""
+        return self.host.call_request(self, method, params)
 
     def receive(self, message: str | bytes) -> None:
         """Take one frame: exactly one XML element (RFC 7395 section 3.3.3)."""
