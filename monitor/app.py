@@ -22,6 +22,7 @@ from monitor.outputs.metrics import Metrics, MetricsOptions
 from monitor.probes.fleet import Fleet, FleetError
 from monitor.probes.lag import LagMeter
 from monitor.probes.own_health import OwnHealth
+from monitor.probes.table import agent_of
 from monitor.web.exporter import ServerHandle, WebContext, create_app, serve
 
 ReadSettings = Callable[[], Settings]
@@ -75,6 +76,7 @@ class App:
             probe_now=self._probe_now,
             ready=lambda: self._fleet.ready,
             reload=self.reload,
+            simulated=lambda: measures_a_simulator(self.settings),
             clock=self._clock,
             host=self.settings.exporter.host,
             token=token,
@@ -134,6 +136,7 @@ class App:
 def metrics_options(settings: Settings) -> MetricsOptions:
     """What the settings make known about label sets."""
     gatherings = [probe for probe in settings.probes if isinstance(probe, GatheringProbe)]
+    in_use = {agent_of(probe) for probe in settings.probes}  # an agent that no probe names has no session
     own_servers = tuple(probe.name for probe in gatherings if probe.stun or probe.turn)
     return MetricsOptions(
         per_agent=settings.metrics.per_agent,
@@ -141,7 +144,7 @@ def metrics_options(settings: Settings) -> MetricsOptions:
         publish_limit_s=settings.metrics.publish_limit_s,
         simulated=measures_a_simulator(settings),
         version=product_version(),
-        agents=tuple(agent.name for agent in settings.agents),
+        agents=tuple(agent.name for agent in settings.agents if agent.name in in_use),
         jobs=tuple(job.name for job in settings.publish),
         probes=tuple(probe.name for probe in settings.probes),
         servers=("platform", *own_servers) if len(own_servers) < len(gatherings) or not gatherings else own_servers,

@@ -32,7 +32,13 @@ Job = Annotated[str, typer.Option("--job", metavar="NAME", help="Name of the pub
 RunId = Annotated[str | None, typer.Option("--run-id", metavar="ID", help="Which run; by default one is made up.")]
 At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="When, RFC 3339 with offset; by default now.")]
 Url = Annotated[
-    str, typer.Option("--monitor", metavar="URL", envvar="MONITOR_URL", help="Where the monitor's exporter answers.")
+    str,
+    typer.Option(
+        "--monitor",
+        metavar="URL",
+        envvar="MONITOR_URL",
+        help="Where the monitor's exporter answers; its token, where it wants one, is taken from MONITOR_TOKEN.",
+    ),
 ]
 Strategy = Annotated[str | None, typer.Option(metavar="NAME", help="How the job publishes, e.g. batch.")]
 BatchSize = Annotated[int | None, typer.Option(min=0, metavar="N", help="Agents a request.")]

@@ -22,7 +22,7 @@ from monitor.app import App
 from monitor.config.model import Settings
 from monitor.demo_text import Progress, outcome_json, say, say_blocks, say_verdict
 from monitor.facts.clock import SystemClock
-from monitor.facts.failures import Failure
+from monitor.facts.failures import Failure, Reason
 from monitor.facts.observations import Disconnected, HeartbeatObserved, Observation, OwnLagObserved, PhaseObserved
 from monitor.genesys.auth import ClientCredentials, StaticToken
 from monitor.genesys.exchange import make_http
@@ -66,6 +66,9 @@ def run_demo(options: DemoOptions) -> int:
     except ScenarioError as error:
         print(f"demo: {error}", file=sys.stderr)
         return USAGE
+    if options.json_file is not None and not _can_write(options.json_file):
+        print(f"demo: {options.json_file}: cannot be written", file=sys.stderr)
+        return USAGE
     try:
         asyncio.run(_demo(options))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -74,6 +77,11 @@ def run_demo(options: DemoOptions) -> int:
         print(f"demo: {error}", file=sys.stderr)
         return FAILED
     return OK
+
+
+def _can_write(file: Path) -> bool:
+    """Whether a file may be written: asked before the experiment, as nobody wants to hear it after two minutes."""
+    return not file.is_dir() and os.access(file if file.exists() else file.parent, os.W_OK)
 
 
 async def _demo(options: DemoOptions) -> None:
@@ -268,11 +276,14 @@ async def agents_of(simulator: dict[str, Any], endpoints: Endpoints) -> list[str
 
 
 def signal_of(fact: Observation) -> str | None:
-    """Which primary signal a fact is an attempt of, None for none."""
+    """Which primary signal a fact is an attempt of that was answered or timed out, None for none.
+
+    What failed otherwise, such as for want of a connection, is no latency however long; drops are shown by themselves.
+    """
     if isinstance(fact, HeartbeatObserved) and fact.channel == "xmpp":
         return WS_RTT if fact.outcome in ("ok", "timeout") else None
     if isinstance(fact, PhaseObserved) and fact.phase == ICE_SERVERS.removesuffix("_seconds"):
-        return ICE_SERVERS
+        return ICE_SERVERS if fact.failure is None or fact.failure.reason is Reason.TIMEOUT else None
     return None
 
 

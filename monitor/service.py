@@ -14,6 +14,7 @@ from monitor.config.model import Settings
 from monitor.config.schema import not_yet
 from monitor.config.secrets import SecretMissing
 from monitor.outputs.journal import JournalError
+from monitor.web.exporter import SIMULATED
 
 OK, FAILED, BAD_CONFIG = 0, 1, 2
 
@@ -77,9 +78,7 @@ async def _until(stopping: asyncio.Event, reloading: asyncio.Event, app: App) ->
 
 
 def _say_ready(app: App) -> None:
-    simulated = (
-        " (the platform is on loopback: everything measured is SIMULATED)" if measures_a_simulator(app.settings) else ""
-    )
+    simulated = f" ({SIMULATED})" if measures_a_simulator(app.settings) else ""
     count = len(app.settings.probes)
     for where in not_yet(app.settings):
         print(f"note: {where}: nothing acts on it yet", file=sys.stderr)

@@ -55,6 +55,15 @@ def test_an_unknown_scenario_is_a_usage_error_that_names_the_known_ones() -> Non
         assert "Traceback" not in result.stderr
 
 
+def test_a_result_that_could_not_be_written_is_said_before_the_experiment(tmp_path: Path) -> None:
+    for file in (tmp_path, tmp_path / "missing" / "result.json"):
+        result = call("demo", "--seconds", "40", "--port", "0", "--json", str(file))
+        assert result.returncode == 2
+        assert result.stdout == ""
+        assert result.stderr.startswith(f"demo: {file}: cannot be written")
+        assert len(result.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)])
 def test_mark_run_passes_the_exit_status_through_without_a_monitor(tmp_path: Path, script: str, status: int) -> None:
     env = {"MONITOR_SPOOL": str(tmp_path), "MONITOR_URL": "http://127.0.0.1:9"}

@@ -64,7 +64,7 @@ class ChannelStream:
             return timed_out("notification", timeout_s, self._websocket.tcp_rtt_s())
         self._count += 1
         key = str(self._count).encode()
-        pong = self._pings.begin(key)
+        pong = self._pings.begin(key, timeout_s)
         self._unanswered = (key, now)
         try:
             async with asyncio.timeout(timeout_s):

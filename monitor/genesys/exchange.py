@@ -35,7 +35,8 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class RestReply:
-    """One REST call's outcome. seconds: request sent to whole answer read; None when no whole answer came.
+    """One REST call's outcome. seconds: request sent to whole answer read; None when no whole answer came. Looking a
+    name up and connecting, which some requests need and others do not, are not in it.
 
     status is None when there was no answer; body is the JSON value, or the text where it is not JSON; failure is None
     for a 2xx answer only.
@@ -85,24 +86,36 @@ def make_http(base_url: str, *, ssl_context: ssl.SSLContext | None = None) -> ht
 
 async def exchange(http: httpx.AsyncClient, clock: Clock, request: HttpRequest, timeout_s: float) -> RestReply:
     """Send one request, once, and read its whole answer within `timeout_s`. Never raises for a failed request."""
-    started_s = clock.mono_s()
+    sending = _Sending(clock)
     try:
         async with asyncio.timeout(timeout_s):
-            response, raw = await _send(http, request)
+            response, raw = await _send(http, request, sending)
     except _BodyTooLargeError as error:
         return _failed(request, Reason.TOO_LARGE, error)
     except (TimeoutError, httpx.TimeoutException):
         return _failed(request, Reason.TIMEOUT, f"no whole answer within {timeout_s:g} s")
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, OverflowError) as error:
         return _failed(request, reason_of_http_error(error), error)
-    return _reply(request, response, raw, clock.mono_s() - started_s)
+    return _reply(request, response, raw, clock.mono_s() - sending.started_mono_s)
+
+
+class _Sending:
+    """When the request itself began to go out, over a connection old or new: a trace extension of httpcore."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.started_mono_s = clock.mono_s()
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started"):  # a proxy's CONNECT comes first, and ours last
+            self.started_mono_s = self._clock.mono_s()
 
 
 class _BodyTooLargeError(Exception):
     """The answer's body exceeds MAX_BODY_BYTES."""
 
 
-async def _send(http: httpx.AsyncClient, request: HttpRequest) -> tuple[httpx.Response, bytes]:
+async def _send(http: httpx.AsyncClient, request: HttpRequest, sending: _Sending) -> tuple[httpx.Response, bytes]:
     raw = bytearray()
     async with http.stream(
         request.method,
@@ -112,6 +125,7 @@ async def _send(http: httpx.AsyncClient, request: HttpRequest) -> tuple[httpx.Re
         json=request.json,
         data=request.data,
         timeout=None,
+        extensions={"trace": sending.trace},
     ) as response:
         async for chunk in response.aiter_bytes():
             raw += chunk

@@ -12,6 +12,7 @@ from monitor.genesys.stanzas import NS_CLIENT, Message, StanzaError, identifier
 NS_JINGLE_MESSAGE = "urn:xmpp:jingle-message:0"
 NS_JINGLE = "urn:xmpp:jingle:1"
 NS_RTP = "urn:xmpp:jingle:apps:rtp:1"
+CONVERSATION_ID_CHARS = 128  # every fact about a call carries it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def read_jingle_message(message: Message) -> Propose | SessionMessage | None:
         raise StanzaError("malformed", "a propose without sender")
     return Propose(
         session_id=session_id,
-        conversation_id=payload.get("inin-cid") or payload.get("inin-persistent-cid") or "",
+        conversation_id=(payload.get("inin-cid") or payload.get("inin-persistent-cid") or "")[:CONVERSATION_ID_CHARS],
         peer=message.sender,
         auto_answer=payload.get("inin-autoanswer") == "true",
         sdp_over_xmpp=payload.get("inin-sdp-over-xmpp") == "true",

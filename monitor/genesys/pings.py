@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Reason, failure
 from monitor.genesys.events import PingResult, PongReceived
 
 LATE_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A ping without its pong."""
+
+    sent_mono_s: float
+    timeout_s: float
+    pong: asyncio.Future[float]
 
 
 class PingBook:
@@ -20,39 +30,41 @@ class PingBook:
         self._kind = kind
         self._clock = clock
         self._on_event = on_event
-        self._waiting: dict[bytes, tuple[float, asyncio.Future[float]]] = {}
+        self._waiting: dict[bytes, _Waiting] = {}
         self._late: OrderedDict[bytes, float] = OrderedDict()
 
-    def begin(self, key: bytes) -> asyncio.Future[float]:
-        """A ping with this key goes out now. The future gives its round trip in seconds."""
+    def begin(self, key: bytes, timeout_s: float) -> asyncio.Future[float]:
+        """A ping with this key goes out now. The future gives its round trip in seconds, if that is within timeout."""
         future: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self._waiting[key] = (self._clock.mono_s(), future)
+        self._waiting[key] = _Waiting(self._clock.mono_s(), timeout_s, future)
         return future
 
     def pong(self, key: bytes, at_mono_s: float) -> None:
         """A pong with this key came in at that time. One that nobody waits for is ignored."""
         waiting = self._waiting.pop(key, None)
-        sent_s = waiting[0] if waiting is not None else self._late.pop(key, None)
+        sent_s = waiting.sent_mono_s if waiting is not None else self._late.pop(key, None)
         if sent_s is None:
             return
-        self._on_event(PongReceived(self._kind, at_mono_s - sent_s, late=waiting is None))
-        if waiting is not None and not waiting[1].done():
-            waiting[1].set_result(at_mono_s - sent_s)
+        rtt_s = at_mono_s - sent_s
+        late = waiting is None or rtt_s >= waiting.timeout_s  # the latter when our own timer is late as well
+        self._on_event(PongReceived(self._kind, rtt_s, late=late))
+        if waiting is not None and not late and not waiting.pong.done():
+            waiting.pong.set_result(rtt_s)
 
     def give_up(self, key: bytes) -> None:
         """The timeout has passed; a pong that still comes is late."""
         waiting = self._waiting.pop(key, None)
         if waiting is not None:
-            self._late[key] = waiting[0]
+            self._late[key] = waiting.sent_mono_s
             if len(self._late) > LATE_KEPT:
                 self._late.popitem(last=False)
 
     def end(self) -> None:
         """The connection has ended: whoever waits gets a ConnectionError."""
-        for _, future in self._waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionError("the connection ended before the pong"))
-                future.exception()  # a waiter that is gone by now must not become a warning
+        for waiting in self._waiting.values():
+            if not waiting.pong.done():
+                waiting.pong.set_exception(ConnectionError("the connection ended before the pong"))
+                waiting.pong.exception()  # a waiter that is gone by now must not become a warning
         self._waiting.clear()
         self._late.clear()
 

@@ -75,8 +75,10 @@ class Requests:
         if sent is None or not accepted_sender(iq.sender, own_jid, sent.request.to):
             return False
         seconds = now - sent.at_s
+        if sent.request.measuring and seconds >= sent.request.timeout_s:
+            self._expire(iq.id, now)  # our timer is late as well, and too late is no measured value
         if self._sent.pop(iq.id, None) is None:
-            del self._late[iq.id]
+            self._late.pop(iq.id, None)
             if sent.request.on_late is not None:
                 sent.request.on_late(seconds)
         else:
@@ -86,14 +88,17 @@ class Requests:
     def expire(self, now: float) -> None:
         """Time out what is due; such a request's answer is still recognised as late."""
         for iq_id in [i for i, sent in self._sent.items() if now >= _deadline_s(sent)]:
-            sent = self._sent.pop(iq_id, None)
-            if sent is None:  # an earlier one's callback abandoned it
-                continue
-            self._late[iq_id] = sent
-            if len(self._late) > LATE_KEPT:
-                self._late.popitem(last=False)
-            words = f"no answer within {sent.request.timeout_s:g} s"
-            sent.request.on_reply(Reply(None, None, failure(sent.request.operation, Reason.TIMEOUT, words)), now)
+            self._expire(iq_id, now)
+
+    def _expire(self, iq_id: str, now: float) -> None:
+        sent = self._sent.pop(iq_id, None)
+        if sent is None:  # late already, or an earlier one's callback abandoned it
+            return
+        self._late[iq_id] = sent
+        if len(self._late) > LATE_KEPT:
+            self._late.popitem(last=False)
+        words = f"no answer within {sent.request.timeout_s:g} s"
+        sent.request.on_reply(Reply(None, None, failure(sent.request.operation, Reason.TIMEOUT, words)), now)
 
     def next_deadline(self) -> float | None:
         """When the first request in flight times out."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.genesys.client_stanzas import child, iq, text_of
+from monitor.genesys.jingle_messages import CONVERSATION_ID_CHARS
 from monitor.genesys.json_values import as_object, flag_field, load_json, string_field
 from monitor.genesys.stanzas import Iq, StanzaError, identifier
 
@@ -109,7 +110,7 @@ def _read_offer(rpc_id: str, params: dict[str, Any]) -> Offer:
     return Offer(
         rpc_id,
         _session_id(params),
-        string_field(params, "conversationId", ""),
+        string_field(params, "conversationId", "")[:CONVERSATION_ID_CHARS],
         string_field(params, "sdp"),
         flag_field(params, "reinvite"),
     )

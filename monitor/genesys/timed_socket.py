@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -112,8 +113,8 @@ async def open_websocket(
         return phases.fail(Reason.RESET if gone else Reason.MALFORMED, f"{type(error).__name__}: {error}")
     except OSError as error:
         return phases.fail(reason_of_os_error(error), str(error) or type(error).__name__)
-    except (InvalidURI, ValueError) as error:
-        return phases.fail(Reason.MALFORMED, error)
+    except (InvalidURI, ValueError):  # their words quote the URL, which holds the channel's id
+        return phases.fail(Reason.MALFORMED, "not a WebSocket URL")
 
 
 class _Phases:
@@ -141,6 +142,7 @@ class _Phases:
 async def _open(options: SocketOptions, clock: Clock, phases: _Phases) -> MeasuredWebSocket | Failure:
     parts = urlsplit(options.url)
     secure = parts.scheme == "wss"
+    tls = options.ssl_context or _trusting_the_system() if secure else None
     addresses = await _resolve(parts.hostname or "", parts.port or (443 if secure else 80))
     phases.begin("tcp")
     sock = await _connect(addresses, options.interface)
@@ -148,7 +150,7 @@ async def _open(options: SocketOptions, clock: Clock, phases: _Phases) -> Measur
     try:
         if secure:
             phases.begin("tls")
-        websocket = await _start(options, clock, sock, parts.hostname or "", secure=secure)
+        websocket = await _start(options, clock, sock, tls, parts.hostname)
     except BaseException:
         sock.close()
         raise
@@ -218,8 +220,14 @@ def _bind_interface(sock: socket.socket, interface: str) -> None:
         sock.setsockopt(socket.IPPROTO_IP, _IP_BOUND_IF, socket.if_nametoindex(interface))
 
 
+@cache
+def _trusting_the_system() -> ssl.SSLContext:
+    """Made once, outside of every phase: reading the certificates takes tens of milliseconds."""
+    return ssl.create_default_context()
+
+
 async def _start(
-    options: SocketOptions, clock: Clock, sock: socket.socket, host: str, *, secure: bool
+    options: SocketOptions, clock: Clock, sock: socket.socket, tls: ssl.SSLContext | None, host: str | None
 ) -> MeasuredWebSocket:
     """Hand the connected socket to the WebSocket protocol, through TLS where the URL says so."""
     protocol = ClientProtocol(
@@ -229,11 +237,8 @@ async def _start(
         max_size=options.limit_bytes,
         logger=_LOGGER,
     )
-    tls: dict[str, Any] = {}
-    if secure:
-        tls = {"ssl": options.ssl_context or ssl.create_default_context(), "server_hostname": host}
     _, websocket = await asyncio.get_running_loop().create_connection(
-        lambda: MeasuredWebSocket(protocol, clock), sock=sock, **tls
+        lambda: MeasuredWebSocket(protocol, clock), sock=sock, ssl=tls, server_hostname=host if tls else None
     )
     return websocket
 

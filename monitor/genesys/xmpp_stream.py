@@ -77,7 +77,7 @@ class XmppStream:
     async def ping_websocket(self, timeout_s: float) -> PingResult:
         """An RFC 6455 ping, matched by its payload."""
         key = secrets.token_bytes(8)
-        pong = self._pings.begin(key)
+        pong = self._pings.begin(key, timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
                 await self._websocket.ping(key)

@@ -93,6 +93,8 @@ class IceConnection(Connection):
         aioice counts six checks in a row that were not answered within 0.5 s, so that a round trip of 0.5 s ends a
         healthy call.
         """
+        if self._closing:  # connect() ended while close() ran, and aioice starts this all the same
+            return
         self.consent_mono_s = self.clock.mono_s()
         asking: set[asyncio.Task[None]] = set()
         try:

@@ -185,7 +185,7 @@ class Peer:
 
     async def _leave(self, pc: RTCPeerConnection) -> None:
         """Close `pc`, not waiting for ever; never cancelled, as aiortc may be closing itself at the same time."""
-        leaving = asyncio.create_task(pc.close(), name="peer close")
+        leaving = asyncio.create_task(_close_whole(pc), name="peer close")
         leaving.add_done_callback(lambda task: task.cancelled() or task.exception())
         _, late = await asyncio.wait({leaving}, timeout=CLOSE_LIMIT_S)
         if late:
@@ -277,3 +277,10 @@ class Peer:
             estimate_s = next((one.roundTripTime for one in reports if one.type == "remote-inbound-rtp"), None)
             self._round_trip.read(estimate_s, self._clock.mono_s(), self._clock.wall_s())
             self._progress.tick()
+
+
+async def _close_whole(pc: RTCPeerConnection) -> None:
+    """Close `pc`, and the media that aiortc starts all the same when a handshake ends while it closes."""
+    await pc.close()
+    for transceiver in pc.getTransceivers():
+        await transceiver.stop()

@@ -16,7 +16,7 @@ from monitor.facts.clock import SystemClock
 from monitor.facts.ice import CandidateType, IceServer, ServerOutcome, ServerResult
 from monitor.media.resolver import RESOLVER, ResolveError
 from monitor.media.server_url import ServerUrl, host_port, read_server_url
-from monitor.media.wires import NotStunError, TlsError, UdpWire, Wire, open_stream
+from monitor.media.wires import NotStunError, Tls, TlsError, UdpWire, Wire, open_stream, trusting_the_system
 
 RTO_S = 0.5  # RFC 8489 section 6.2.1, doubled at every retransmission
 DNS_LIMIT_S = 5.0
@@ -100,14 +100,13 @@ class _Conversation:
         """Resolve the name and open the wire."""
         dns_limit_s = min(DNS_LIMIT_S, 0.9 * timeout_s)
         address = await RESOLVER.resolve(self.url.host, self.url.port, timeout_s=dns_limit_s)
+        tls = Tls(self.url.host, trusting_the_system()) if self.url.transport == "tls" else None
         self.started_mono_s = CLOCK.mono_s()
         if self.url.transport == "udp":
             self._wire = UdpWire(address, interface, CLOCK)
         else:
-            tls = self.url.transport == "tls"
             self.doing = "tcp and tls handshake" if tls else "tcp handshake"
-            hostname = self.url.host if tls else None
-            self._wire = await open_stream(address, interface=interface, server_hostname=hostname, clock=CLOCK)
+            self._wire = await open_stream(address, interface=interface, tls=tls, clock=CLOCK)
 
     async def request(self, method: stun.Method, **attributes: Any) -> stun.Message:
         """The success response to one request. Raises _ResponseError for an error response, OSError, NotStunError."""

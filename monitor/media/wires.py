@@ -149,10 +149,22 @@ class StreamWire:
             await self._writer.wait_closed()
 
 
-async def open_stream(
-    address: Address, *, interface: str | None, server_hostname: str | None, clock: Clock
-) -> StreamWire:
-    """A TCP connection, or TLS when `server_hostname` is given. Raises OSError or TlsError."""
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How to speak TLS: the name that the certificate must be for, and whom to trust."""
+
+    hostname: str
+    context: ssl.SSLContext
+
+
+@cache
+def trusting_the_system() -> ssl.SSLContext:
+    """A context for Tls; made once, and to be asked for before the clock runs: it takes tens of milliseconds."""
+    return ssl.create_default_context()
+
+
+async def open_stream(address: Address, *, interface: str | None, tls: Tls | None, clock: Clock) -> StreamWire:
+    """A TCP connection, or TLS over it. Raises OSError or TlsError."""
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -162,12 +174,12 @@ async def open_stream(
     except BaseException:
         sock.close()
         raise
-    if server_hostname is None:
+    if tls is None:
         reader, writer = await asyncio.open_connection(sock=sock, limit=MESSAGE_LIMIT)
         return StreamWire(reader, writer, clock)
     try:
         reader, writer = await asyncio.open_connection(
-            sock=sock, limit=MESSAGE_LIMIT, ssl=_tls_context(), server_hostname=server_hostname
+            sock=sock, limit=MESSAGE_LIMIT, ssl=tls.context, server_hostname=tls.hostname
         )
     except TimeoutError:
         raise
@@ -179,11 +191,6 @@ async def open_stream(
 def _bind(sock: socket.socket, interface: str | None) -> None:
     if interface is not None:
         bind_to_interface(sock, interface, 4 if sock.family == socket.AF_INET else 6)
-
-
-@cache
-def _tls_context() -> ssl.SSLContext:
-    return ssl.create_default_context()
 
 
 def _words(error: Exception) -> str:

@@ -137,15 +137,22 @@ class Fleet:
                 backoff_s = FIRST_BACKOFF_S
             replaced = False
             while not replaced:
-                await asyncio.sleep(backoff_s)
+                await self._pause(backoff_s)
                 backoff_s = min(2 * backoff_s, BACKOFF_CAP_S)
                 replaced = await self._replace()
 
-    async def _death(self) -> None:
-        """Returns once a child has ended."""
-        waits = [asyncio.create_task(child.wait()) for child in self._children.values()]
+    async def _pause(self, seconds: float) -> None:
+        """Wait; who ends meanwhile is told at once."""
+        until_mono_s = self._clock.mono_s() + seconds
+        while (left_s := until_mono_s - self._clock.mono_s()) > 0:
+            await self._death(left_s)
+
+    async def _death(self, limit_s: float | None = None) -> None:
+        """Returns once a child has ended, or after `limit_s`."""
+        never = asyncio.create_task(asyncio.Event().wait())
+        waits = [never, *(asyncio.create_task(child.wait()) for child in self._children.values())]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from monitor.config.model import HeartbeatProbe as HeartbeatSettings
 from monitor.facts.failures import Failure, Reason
@@ -56,7 +57,8 @@ class HeartbeatProbe:
     def _on_event(self, event: Event) -> None:
         if isinstance(event, PongReceived) and event.late and event.kind == self._channel and self._overdue:
             self._overdue -= 1
-            self._context.emit(self._fact("late"))
+            lag_s = self._context.stamp_over(self.name, event.rtt_s)["lag_s"]
+            self._context.emit(replace(self._fact("late"), lag_s=lag_s))
 
     def _fact(
         self,

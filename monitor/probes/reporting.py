@@ -47,8 +47,8 @@ def api_fact(context: Context, probe: str, reply: RestReply) -> ApiObserved:
 class Reporter:
     """Turns one session's events into facts, then hands each event on to the probes that subscribed.
 
-    name: the agent's name, or `service`. softphone: whether its ups and downs count as a softphone's
-    (ConnectionChanged); the service's notification channel is no softphone.
+    name: the agent's name, or `service`. softphone: whether its ups and downs are a softphone's (ConnectionChanged,
+    Disconnected); those of the service's notification channel are only logged, as its heartbeats tell them too.
     """
 
     def __init__(self, context: Context, name: str, *, softphone: bool) -> None:
@@ -127,9 +127,13 @@ class Reporter:
             )
 
     def _dropped(self, event: Dropped) -> None:
+        if not self._softphone:
+            log.warning("%s: dropped: %s %s", self.name, event.layer_reason, event.detail)
+            return
         self._context.emit(
             Disconnected(
-                **self._context.stamp(self.name),
+                # lag of ours since the last sign of life may be what the other side seemed to be silent for
+                **self._context.stamp_over(self.name, event.noticed_wall_s - event.last_good_wall_s),
                 layer=Layer.SIGNALLING,
                 reason=event.layer_reason,
                 last_good_wall_s=event.last_good_wall_s,

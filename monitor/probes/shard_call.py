@@ -60,6 +60,7 @@ class ShardCall:
         self._sampling: asyncio.Task[None] | None = None
         self._unexplained: asyncio.TimerHandle | None = None
         self._media = False
+        self._over = False
 
     async def answer(self) -> str | Failure:
         """The SDP answer to the request's offer."""
@@ -72,7 +73,8 @@ class ShardCall:
         return await self._peer.add_candidate(sdp)
 
     async def hang_up(self) -> None:
-        """End the call; nothing is told after that. Idempotent."""
+        """End the call; nothing is told from the moment of asking. Idempotent."""
+        self._over = True
         if self._unexplained is not None:
             self._unexplained.cancel()
             self._unexplained = None
@@ -82,6 +84,8 @@ class ShardCall:
         await self._peer.close()
 
     def _event(self, event: PeerEvent) -> None:
+        if self._over:
+            return
         if event.kind in PHASES:
             self._phase(event)
         elif event.layer is Layer.DTLS and event.reason == "closed_by_peer":
@@ -125,7 +129,7 @@ class ShardCall:
         to_wall_s = self._clock.wall_s() - self._clock.mono_s()
         last_good_mono_s = event.at_mono_s if event.last_good_mono_s is None else event.last_good_mono_s
         return Disconnected(
-            **self._stamp(0.0),
+            **self._stamp(self._clock.mono_s() - last_good_mono_s),
             layer=event.layer,
             reason=event.reason,
             last_good_wall_s=last_good_mono_s + to_wall_s,

@@ -17,13 +17,22 @@ from monitor.facts.clock import Clock, parse_rfc3339
 from monitor.facts.probe_result import ProbeResult
 from monitor.outputs.journal import Journal, JournalError
 from monitor.outputs.metrics import Metrics, render_probe
-from monitor.web.guard import BODY_LIMIT_BYTES, BodyTooLargeError, Guard, read_body, refused
+from monitor.web.guard import (
+    BODY_DEADLINE_S,
+    BODY_LIMIT_BYTES,
+    BodyTooLargeError,
+    BodyTooSlowError,
+    Guard,
+    read_body,
+    refused,
+)
 from monitor.web.markers import MarkerError, marker_json, parse_marker, problem
 from monitor.web.server import ServerHandle, serve
 
 __all__ = ["ServerHandle", "WebContext", "create_app", "serve"]
 
 MARKERS_DEFAULT, MARKERS_LIMIT = 100, 10_000
+SIMULATED = "the platform is on loopback: everything measured is SIMULATED"
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -35,8 +44,8 @@ class WebContext:
     """What the exporter answers with.
 
     probes: names of the configured probes with their kinds; nothing else can be probed. probe_now(target, module):
-    one probe, once. ready: every probe has started. reload: read the settings again; the problems, or none. host: the
-    address listened on; off loopback `token` is needed.
+    one probe, once. ready: every probe has started. reload: read the settings again; the problems, or none. simulated:
+    the platform measured is the simulator. host: the address listened on; off loopback `token` is needed.
     """
 
     site: str
@@ -47,6 +56,7 @@ class WebContext:
     ready: Callable[[], bool]
     reload: Callable[[], Awaitable[Sequence[str]]]
     clock: Clock
+    simulated: Callable[[], bool] = lambda: False
     host: str = "127.0.0.1"
     token: str | None = None
 
@@ -66,7 +76,12 @@ def create_app(context: WebContext) -> Starlette:
             Route("/-/reload", pages.reload, methods=["POST"]),
         ],
         middleware=[Middleware(Guard, host=context.host, token=context.token)],
-        exception_handlers={BodyTooLargeError: _too_large, MarkerError: _problems, JournalError: _journal_failed},
+        exception_handlers={
+            BodyTooLargeError: _too_large,
+            BodyTooSlowError: _too_slow,
+            MarkerError: _problems,
+            JournalError: _journal_failed,
+        },
     )
     app.build_middleware_stack()  # a bad context is refused here, not at the first request
     return app
@@ -84,8 +99,10 @@ class _Pages:
         links += [f"/probe?target={name}&debug=1" for name in self._context.probes()]
         items = "".join(f'<li><a href="{_escape(link)}">{_escape(link)}</a></li>' for link in links)
         title = f"softphone-monitor: {_escape(self._context.site)}"
+        told = f"<p>{SIMULATED}</p>" if self._context.simulated() else ""
         html = (
-            f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><h1>{title}</h1><ul>{items}</ul>"
+            f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><h1>{title}</h1>{told}"
+            f"<ul>{items}</ul>"
         )
         return HTMLResponse(html, headers=_SAFE_HEADERS)
 
@@ -109,7 +126,8 @@ class _Pages:
             return refused(503, f"the probe could not be run: {error}")
         body, content_type = render_probe(result, request.headers.get("accept", ""))
         if request.query_params.get("debug", "") in ("1", "true"):
-            return PlainTextResponse(_debug_text(result) + body.decode())
+            told = f"{SIMULATED}\n" if self._context.simulated() else ""
+            return PlainTextResponse(told + _debug_text(result) + body.decode())
         return Response(body, headers={"Content-Type": content_type})
 
     async def add_marker(self, request: Request) -> Response:
@@ -161,7 +179,7 @@ def _time(request: Request, name: str, problems: list[dict[str, Any]]) -> float 
 
 def _limit(request: Request, problems: list[dict[str, Any]]) -> int:
     text = request.query_params.get("limit", str(MARKERS_DEFAULT))
-    if text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= MARKERS_LIMIT:
+    if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MARKERS_LIMIT:
         return int(text)
     problems.append(problem("limit", text, f"a whole number from 1 to {MARKERS_LIMIT}"))
     return MARKERS_DEFAULT
@@ -186,6 +204,10 @@ def _escape(text: str) -> str:
 
 async def _too_large(request: Request, error: Exception) -> Response:
     return refused(413, f"a body has at most {BODY_LIMIT_BYTES} bytes")
+
+
+async def _too_slow(request: Request, error: Exception) -> Response:
+    return refused(408, f"the body was not there within {BODY_DEADLINE_S:.0f} s")
 
 
 async def _problems(request: Request, error: Exception) -> Response:

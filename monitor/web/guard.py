@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -14,12 +15,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from monitor.config.values import is_loopback
 
 BODY_LIMIT_BYTES = 64 * 1024
+BODY_DEADLINE_S = 10.0
 OPEN_PATH = "/-/healthy"  # an orchestrator's liveness check carries no token
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class BodyTooLargeError(Exception):
     """A request body over BODY_LIMIT_BYTES."""
+
+
+class BodyTooSlowError(Exception):
+    """A request body that was not there within BODY_DEADLINE_S."""
 
 
 def refused(status: int, why: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -30,7 +36,8 @@ def refused(status: int, why: str, headers: Mapping[str, str] | None = None) -> 
 class Guard:
     """ASGI middleware in front of every route.
 
-    Listening on loopback it wants a loopback name in Host (a foreign name there means DNS rebinding) and no token;
+    Listening on loopback it wants a loopback name, or the very address listened on, in Host (a foreign name there
+    means DNS rebinding) and no token;
     elsewhere it wants the token. A request that a page of another origin caused is refused in both cases.
     """
 
@@ -39,6 +46,7 @@ class Guard:
             raise ValueError(f"listening on {host} needs a token: anybody in the network could read and post")
         self._app = app
         self._loopback = is_loopback(host)
+        self._names = (*LOOPBACK_NAMES, host)
         self._token = token or ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +56,7 @@ class Guard:
 
     def _refusal(self, request: Request) -> Response | None:
         headers = request.headers
-        if self._loopback and _host_name(headers.get("host", "")) not in LOOPBACK_NAMES:
+        if self._loopback and _host_name(headers.get("host", "")) not in self._names:
             return refused(403, "Host must be a loopback name: localhost, 127.0.0.1 or [::1]")
         if _foreign(request.method, request.url.path, headers):
             return refused(403, "requests caused by pages of another origin are refused")
@@ -65,12 +73,19 @@ class Guard:
 
 
 async def read_body(request: Request) -> bytes:
-    """The request's body. Raises BodyTooLargeError once it is over BODY_LIMIT_BYTES, however it is sent."""
+    """The request's body. Raises BodyTooLargeError once it is over BODY_LIMIT_BYTES, however it is sent.
+
+    Raises BodyTooSlowError when it is not there in time.
+    """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT_BYTES:
-            raise BodyTooLargeError
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_LIMIT_BYTES:
+                    raise BodyTooLargeError
+    except TimeoutError:
+        raise BodyTooSlowError from None
     return bytes(body)
 
 

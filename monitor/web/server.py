@@ -1,4 +1,4 @@
-"""Run an ASGI application in the running event loop: port 0 picks a port, no signal handlers, a clean stop."""
+"""Run an ASGI application in the running event loop: port 0 picks a port, no signal handlers, slow clients cut off."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 STOP_DEADLINE_S = 3.0
 GRACE_S = 1  # for requests that are being answered when the stop comes
+HEAD_DEADLINE_S = 10.0  # from the connection, or the answer before, to the end of a request's headers
 
 
 class ServerHandle:
@@ -36,7 +38,7 @@ async def serve(app: ASGIApp, host: str, port: int) -> ServerHandle:
     listening = await _listen(host, port)
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=_Connection,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -56,6 +58,44 @@ async def serve(app: ASGIApp, host: str, port: int) -> ServerHandle:
         serving.result()
         raise OSError(f"the HTTP server on {host}:{port} ended at once")
     return ServerHandle(server, serving, listening.getsockname()[1])
+
+
+class _Connection(H11Protocol):
+    """uvicorn's connection, closed when no whole request comes: else a few clients that send nothing hold every place.
+
+    uvicorn's own keep-alive timer begins with the first answer and ends with the next byte.
+    """
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
+        """The first request is waited for."""
+        super().connection_made(transport)
+        self._wait_for_request()
+
+    def on_response_complete(self) -> None:
+        """The next one is."""
+        super().on_response_complete()
+        self._wait_for_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """None is."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait_for_request(self) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(HEAD_DEADLINE_S, self._overdue)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _overdue(self) -> None:
+        being_answered = self.cycle is not None and not self.cycle.response_complete
+        if not being_answered:
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):

@@ -202,6 +202,18 @@ def test_propose_is_read() -> None:
     )
 
 
+def test_a_conversation_id_that_every_fact_would_carry_is_cut() -> None:
+    long = "c" * 200_000
+    propose = f'<propose xmlns="urn:xmpp:jingle-message:0" id="s" inin-cid="{long}"/>'
+    message = read(f'<message xmlns="jabber:client" from="a@b">{propose}</message>')
+    assert isinstance(message, Message)
+    proposal = read_jingle_message(message)
+    assert isinstance(proposal, Propose)
+    offer = read_call_control(rpc("offer", sessionId="s", conversationId=long, sdp="v=0"))
+    assert isinstance(offer, Offer)
+    assert len(proposal.conversation_id) == len(offer.conversation_id) == 128
+
+
 def test_messages_that_carry_no_session() -> None:
     assert read_jingle_message(message("")) is None
     assert read_jingle_message(message("<body/>")) is None

@@ -9,7 +9,9 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
+import httpcore
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -58,6 +60,22 @@ async def test_a_good_answer_with_all_its_headers() -> None:
         assert asked.path == "/api/v2/organizations/me"
         assert asked.headers["authorization"] == f"Bearer {SECRET}"
         assert asked.headers["content-type"] == "application/json"
+
+
+async def test_connecting_is_not_in_the_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = httpcore.AnyIOBackend.connect_tcp
+
+    async def slowly(*args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(0.5)
+        return await connect(*args, **kwargs)
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", slowly)
+    async with client(lambda _: Told(body={})) as (rest, _, _replies):
+        started_s = SystemClock().mono_s()
+        reply = await rest.call("organizations_me", "GET", "organizations/me")
+        took_s = SystemClock().mono_s() - started_s
+        assert reply.seconds is not None
+        assert reply.seconds < took_s - 0.4
 
 
 async def test_bodies_and_parameters_are_sent() -> None:

@@ -14,7 +14,8 @@ from genesys_transcript import JID, PUBSUB, RESOURCE, TOKEN, MismatchError, Play
 
 from monitor.facts.failures import DISCONNECT_REASONS, Layer, Reason
 from monitor.genesys.calls import CallSignalling
-from monitor.genesys.events import PhaseTimed
+from monitor.genesys.events import PhaseTimed, PongReceived
+from monitor.genesys.requests import Reply
 from monitor.genesys.session import Session
 from monitor.genesys.states import PHASE_OF, TRANSITIONS, Input, SessionOptions, State
 
@@ -164,6 +165,20 @@ def test_a_displaced_stream_that_is_never_closed_ends_after_a_minute() -> None:
     session.tick(player.now + 60.0)
     assert session.ending is not None
     assert (session.ending.reason, session.ending.hard) == ("no_longer_subscribed", True)
+
+
+def test_an_answer_after_the_timeout_is_late_even_when_our_own_timer_is_late_too() -> None:
+    session, _ = connected()
+    replies: list[Reply] = []
+    session.ping(2000.0, 2.0, lambda reply, _: replies.append(reply))
+    (asked,) = session.outgoing()
+    iq_id = asked.partition('id="')[2].partition('"')[0]
+    session.receive(f'<iq xmlns="jabber:client" type="result" id="{iq_id}"/>', 2020.0)  # stopped for 20 s meanwhile
+    (reply,) = replies
+    assert reply.seconds is None
+    assert reply.failure is not None
+    assert reply.failure.reason is Reason.TIMEOUT
+    assert [e for e in session.events() if isinstance(e, PongReceived)] == [PongReceived("xmpp", 20.0, late=True)]
 
 
 def test_ice_servers_are_fetched_again_after_six_hours() -> None:

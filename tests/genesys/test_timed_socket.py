@@ -24,6 +24,7 @@ from genesys_servers import socket_server
 
 from monitor.facts.clock import ManualClock, SystemClock
 from monitor.facts.failures import Failure, Reason
+from monitor.genesys import timed_socket
 from monitor.genesys.events import PhaseTimed, PongReceived
 from monitor.genesys.pings import LATE_KEPT, PingBook
 from monitor.genesys.timed_socket import MeasuredWebSocket, SocketOptions, close_quietly, open_websocket
@@ -94,6 +95,27 @@ async def test_tls_is_a_phase_of_its_own(tmp_path: Path) -> None:
         got, phases = await opened(server.url, ssl_context=client_tls)
         assert isinstance(got, MeasuredWebSocket)
         assert names(phases) == [("tcp", True), ("tls", True), ("upgrade", True)]
+
+
+async def test_a_url_that_is_none_is_not_quoted() -> None:
+    async with socket_server() as server:
+        got, _ = await opened(f"{server.url}/channels/s3cret#fragment")
+        assert isinstance(got, Failure)
+        assert (got.reason, got.detail) == (Reason.MALFORMED, "not a WebSocket URL")
+
+
+async def test_reading_the_systems_certificates_is_in_no_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    phases: list[PhaseTimed] = []
+    seen: list[int] = []
+    timed_socket._trusting_the_system.cache_clear()
+    make = ssl.create_default_context
+    monkeypatch.setattr(ssl, "create_default_context", lambda: seen.append(len(phases)) or make())
+    async with socket_server() as server:  # it does not speak TLS
+        url = server.url.replace("ws:", "wss:")
+        for _ in range(2):
+            await open_websocket(SocketOptions(url, "xmpp"), SystemClock(), phases.append)
+    assert names(phases) == [("tcp", True), ("tls", False)] * 2
+    assert seen == [0]  # before the first phase, and once
 
 
 async def test_an_untrusted_certificate_fails_in_tls(tmp_path: Path) -> None:
@@ -233,10 +255,10 @@ async def test_cancelling_leaves_no_socket_behind() -> None:
 async def test_pongs_are_matched_by_key_and_late_ones_told() -> None:
     clock, told = ManualClock(), list[PongReceived]()
     book = PingBook("websocket", clock, told.append)
-    first = book.begin(b"1")
+    first = book.begin(b"1", 5.0)
     clock.advance(5)
     book.give_up(b"1")
-    second = book.begin(b"2")
+    second = book.begin(b"2", 5.0)
     clock.advance(1)
     book.pong(b"1", clock.mono_s())
     book.pong(b"2", clock.mono_s())
@@ -247,11 +269,21 @@ async def test_pongs_are_matched_by_key_and_late_ones_told() -> None:
     assert [(pong.rtt_s, pong.late) for pong in told] == [(pytest.approx(6.0), True), (pytest.approx(1.0), False)]
 
 
+async def test_a_pong_after_the_timeout_is_late_even_when_our_own_timer_is_late_too() -> None:
+    clock, told = ManualClock(), list[PongReceived]()
+    book = PingBook("websocket", clock, told.append)
+    waiting = book.begin(b"1", 5.0)
+    clock.advance(20)
+    book.pong(b"1", clock.mono_s())
+    assert not waiting.done()
+    assert [(pong.rtt_s, pong.late) for pong in told] == [(20.0, True)]
+
+
 async def test_the_memory_of_lost_pings_is_bounded() -> None:
     told = list[PongReceived]()
     book = PingBook("websocket", ManualClock(), told.append)
     for n in range(LATE_KEPT + 1):
-        book.begin(str(n).encode())
+        book.begin(str(n).encode(), 5.0)
         book.give_up(str(n).encode())
     book.pong(b"0", 2000.0)
     assert told == []
@@ -261,7 +293,7 @@ async def test_the_memory_of_lost_pings_is_bounded() -> None:
 
 async def test_the_end_of_the_connection_tells_who_waits() -> None:
     book = PingBook("websocket", ManualClock(), lambda _: None)
-    waiting = book.begin(b"1")
+    waiting = book.begin(b"1", 5.0)
     book.end()
     with pytest.raises(ConnectionError):
         await waiting

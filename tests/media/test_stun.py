@@ -95,7 +95,8 @@ async def test_a_lost_request_is_sent_again_and_its_time_counts_from_the_first()
         result = await stun_binding(IceServer(f"stun:{name}"))
     assert result.outcome is ServerOutcome.OK
     assert result.seconds is not None
-    assert result.seconds >= 0.5  # the retransmission timeout of RFC 8489
+    assert len(seen) == 2
+    assert result.seconds > 0.4  # counted from the second request it would be a millisecond, not the RTO of 0.5 s
     assert seen[0] == seen[1]  # the same transaction
 
 

@@ -22,6 +22,7 @@ from monitor.facts.observations import (
     OwnLagObserved,
     ProcessEnded,
 )
+from monitor.probes import fleet as module
 from monitor.probes.fleet import PROBER, SHARD, Fleet, FleetError
 
 PARENT = """
@@ -107,6 +108,23 @@ async def test_a_dead_prober_is_replaced_together_with_its_shard(fleet: Fleet, f
     assert None not in (fleet.pid(PROBER), fleet.pid(SHARD))
     assert gone(prober)
     assert gone(shard)
+
+
+async def test_who_ends_while_another_is_being_replaced_is_told_at_once(
+    facts: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_BACKOFF_S", 1000.0)
+    fleet = Fleet(Settings(site="here"), facts.take, SystemClock())
+    await fleet.start()
+    try:
+        for process in (SHARD, PROBER):
+            pid = fleet.pid(process)
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            await facts.until(lambda told=process: told in [name for name, _ in ended(facts)])  # type: ignore[misc]
+        assert not fleet.ready
+    finally:
+        await fleet.stop()
 
 
 async def test_unknown_probes_and_bad_reloads_are_refused_in_plain_words(fleet: Fleet) -> None:

@@ -19,10 +19,11 @@ class Bench:
     """A heartbeat over a connection that answers what the test says."""
 
     def __init__(self, *results: PingResult) -> None:
-        clock = ManualClock()
+        self.clock = ManualClock()
+        self.lag = LagMeter(self.clock)
         self.facts: list[Observation] = []
         self.results = list(results)
-        context = Context("here", self.facts.append, clock, LagMeter(clock))
+        context = Context("here", self.facts.append, self.clock, self.lag)
         self.session = Reporter(context, "synthetic-1", softphone=True)
         settings = HeartbeatSettings(name="beat", channel="xmpp", agent="synthetic-1", interval_s=15.0, timeout_s=5.0)
         self.probe = HeartbeatProbe(
@@ -64,6 +65,17 @@ async def test_a_late_pong_is_a_fact_of_its_own_without_a_time() -> None:
     [fact] = bench.facts
     assert isinstance(fact, HeartbeatObserved)
     assert (fact.outcome, fact.rtt_s) == ("late", None)
+
+
+async def test_a_late_pong_carries_the_lag_since_its_ping() -> None:
+    bench = Bench(PingResult("timeout"))
+    await bench.probe.run()
+    bench.lag.expect(bench.clock.mono_s())
+    bench.clock.advance(6.001)
+    bench.lag.woke()
+    bench.clock.advance(0.1)
+    bench.session.event(PongReceived("xmpp", 6.2, late=True))
+    assert [round(fact.lag_s, 6) for fact in bench.facts] == [6.0]
 
 
 async def test_pongs_of_others_and_pongs_in_time_are_not_late() -> None:

@@ -106,11 +106,23 @@ def test_giving_up_is_remembered_and_logged_without_a_traceback(caplog: pytest.L
     assert not any(record.exc_info for record in caplog.records)
 
 
-def test_the_service_channel_is_no_softphone() -> None:
+def test_the_service_channel_is_no_softphone(caplog: pytest.LogCaptureFixture) -> None:
     told = Told(softphone=False)
     told.reporter.event(Connected("", 0.8))
     told.reporter.event(a_drop(told.clock))
-    assert [fact.kind for fact in told.facts] == ["disconnect"]
+    assert told.facts == []  # else one planned move of the platform would count as two softphones dropped
+    assert [record.getMessage() for record in caplog.records] == ["synthetic-1: dropped: closed going away"]
+
+
+def test_a_drop_carries_the_lag_since_the_last_sign_of_life() -> None:
+    told = Told()
+    told.lag.expect(told.clock.mono_s())
+    told.clock.advance(10.001)
+    told.lag.woke()
+    told.clock.advance(1.0)
+    told.reporter.event(a_drop(told.clock))
+    [drop] = [fact for fact in told.facts if isinstance(fact, Disconnected)]
+    assert round(drop.lag_s, 6) == 10.0
 
 
 def test_every_listener_hears_every_event_in_order_until_it_unsubscribes() -> None:

@@ -21,6 +21,7 @@ from monitor.facts.ice import IceServer, ServerOutcome, Signature
 from monitor.facts.observations import CallPhaseObserved, Disconnected, MediaSampled, Observation, OwnLagObserved
 from monitor.media.gathering import Gathering
 from monitor.media.peer import Peer
+from monitor.media.peer_events import PeerEvent, PeerEventKind
 from monitor.probes import shard_call
 from monitor.probes.channel import Channel, ChannelError
 from monitor.probes.lag import LagMeter
@@ -281,3 +282,16 @@ async def test_relay_only_without_a_turn_server_is_a_failed_phase_and_a_loss() -
     ]
     await phone.call.hang_up()
     await far.close()
+
+
+async def test_a_close_notify_that_comes_while_we_hang_up_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_call, "CLOSE_NOTIFY_GRACE_S", 0.0)
+    phone = InProcess("")
+    phone.call._event(PeerEvent(PeerEventKind.FIRST_MEDIA, 0.0, 0.0))
+    hanging_up = asyncio.create_task(phone.call.hang_up())
+    await asyncio.sleep(0)  # it waits for the sampling to end
+    phone.call._event(PeerEvent(PeerEventKind.LOST, 0.0, layer=Layer.DTLS, reason="closed_by_peer"))
+    await hanging_up
+    await asyncio.sleep(0.01)
+    assert not [fact for fact in phone.facts if isinstance(fact, Disconnected)]
+    assert phone.told == []

@@ -17,7 +17,7 @@ from system_programs import require_program
 from monitor.facts.clock import SystemClock
 from monitor.facts.failures import Layer
 from monitor.facts.ice import CandidateType, IceServer, ServerOutcome, Signature
-from monitor.media import wires
+from monitor.media import stun
 from monitor.media.gathering import Gathering, gather
 from monitor.media.interfaces import host_addresses
 from monitor.media.peer import Peer
@@ -122,7 +122,7 @@ async def test_tls_with_a_certificate_nobody_vouches_for(tmp_path: Path, monkeyp
         assert (gathering.signature, outcomes(gathering)) == (Signature.HOST_ONLY, [ServerOutcome.TLS] * 2)
         assert gathering.results[0].transport == "tls"
         assert "self-signed" in gathering.results[0].detail
-        monkeypatch.setattr(wires, "_tls_context", lambda: ssl.create_default_context(cafile=certificate))
+        monkeypatch.setattr(stun, "trusting_the_system", lambda: ssl.create_default_context(cafile=certificate))
         trusted = await gather(servers)
         assert (trusted.signature, trusted.obtained) == (Signature.OK, {HOST, SRFLX, RELAY})
 

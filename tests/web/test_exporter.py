@@ -118,6 +118,16 @@ async def test_the_index_links_to_what_there_is(bench: Bench) -> None:
         assert f'href="{link}"' in page.text
 
 
+async def test_what_a_person_reads_says_that_it_is_simulated(tmp_path: Path) -> None:
+    for simulated in (True, False):
+        folder = tmp_path / str(simulated)
+        folder.mkdir()
+        async with exporter(folder, simulated=lambda told=simulated: told) as bench:
+            page = await bench.http.get("/")
+            debug = await bench.http.get("/probe", params={"target": "heartbeat-1", "debug": "1"})
+            assert ("SIMULATED" in page.text, "SIMULATED" in debug.text) == (simulated, simulated)
+
+
 async def test_health_and_readiness(bench: Bench) -> None:
     bench.ready = False
     assert (await bench.http.get("/-/healthy")).status_code == 200
@@ -241,6 +251,8 @@ async def test_markers_are_chosen_by_time_and_number(bench: Bench) -> None:
         ({"until": "2026-11-24T10:00:00", "limit": "²"}, ["until", "limit"]),
         ({"limit": "0"}, ["limit"]),
         ({"limit": "9" * 5000}, ["limit"]),
+        ({"limit": "1".zfill(5000)}, ["limit"]),
+        ({"limit": "00000000019999"}, ["limit"]),
     ],
 )
 async def test_a_bad_query_names_every_field(bench: Bench, query: dict[str, str], fields: list[str]) -> None:
@@ -280,6 +292,12 @@ async def test_a_foreign_name_for_a_loopback_address_is_refused(bench: Bench) ->
     for host in own + foreign:
         reply = await bench.http.get("/-/healthy", headers={"Host": host})
         assert (host, reply.status_code) == (host, 200 if host in own else 403)
+
+
+async def test_every_loopback_address_may_be_called_by_its_own_name(tmp_path: Path) -> None:
+    async with exporter(tmp_path, host="127.0.0.2") as bench:
+        for host, status in (("127.0.0.2:9464", 200), ("localhost", 200), ("127.0.0.3", 403)):
+            assert (await bench.http.get("/-/healthy", headers={"Host": host})).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -402,6 +420,34 @@ async def test_stop_ends_open_connections_and_requests_and_may_be_repeated() -> 
         await one.wait_closed()
     with pytest.raises(OSError, match=r"."):
         await asyncio.open_connection("127.0.0.1", server.port)
+
+
+@pytest.mark.parametrize("first", [b"", b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+async def test_who_does_not_finish_a_request_loses_the_connection(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    monkeypatch.setattr("monitor.web.server.HEAD_DEADLINE_S", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
+    writer.write(first + b"GET /metrics HTTP/1.1\r\nHost: loc")
+    async with asyncio.timeout(30):
+        answers = await reader.read()
+    assert answers.startswith(b"HTTP/1.1 200" if first else b"")
+    assert b"softphone_" not in answers
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.web.guard.BODY_DEADLINE_S", 0.05)
+    monkeypatch.setattr("monitor.web.server.HEAD_DEADLINE_S", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
+    head = b"POST /markers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    writer.write(head + b"{")
+    async with asyncio.timeout(30):
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_signals_stay_with_the_application() -> None:
