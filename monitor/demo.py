@@ -98,7 +98,8 @@ async def _demo(options: DemoOptions) -> None:
         say(f"Metrics while it runs: {app.url}/metrics")
         await _first_measurements(app)
         await _place_call(simulator)
-        blocks, loads = await _experiment(options, simulator, app.url)
+        markers = MarkerClient(app.url, spool=folder)  # the user's own spool holds markers of a real monitor
+        blocks, loads = await _experiment(options, simulator, markers)
         await asyncio.sleep(0.5)  # the journal commits at the latest after a quarter of a second
         assert app.journal is not None
         result = explain(app.journal.facts(since_wall_s=blocks[0].start_wall_s), blocks, options.seed)
@@ -193,7 +194,7 @@ async def _place_call(simulator: dict[str, Any]) -> None:
 
 
 async def _experiment(
-    options: DemoOptions, simulator: dict[str, Any], url: str
+    options: DemoOptions, simulator: dict[str, Any], markers: MarkerClient
 ) -> tuple[list[Block], dict[int, LoadResult]]:
     """Run every block at its time: load or nothing, as drawn; what was done when."""
     count = min(MOST_BLOCKS, max(FEWEST_BLOCKS, options.seconds // SECONDS_PER_BLOCK // 2 * 2))
@@ -206,7 +207,6 @@ async def _experiment(
     clock = SystemClock()
     endpoints = for_urls(simulator["rest"], simulator["rest"], simulator["ws"])
     agents = await agents_of(simulator, endpoints)
-    markers = MarkerClient(url)
     start_mono_s = clock.mono_s()
     blocks: list[Block] = []
     loads: dict[int, LoadResult] = {}

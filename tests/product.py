@@ -24,14 +24,18 @@ def call(*words: str, env: Mapping[str, str] | None = None) -> subprocess.Comple
 
 
 @contextmanager
-def started(*words: str, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """A command that runs on; ended by SIGTERM when the block ends, if it still runs."""
+def started(*words: str, env: Mapping[str, str] | None = None, covered: bool = True) -> Iterator[subprocess.Popen[str]]:
+    """A command that runs on; ended by SIGTERM when the block ends, if it still runs.
+
+    covered=False keeps coverage out of it and its children, as it slows them by more than what they measure.
+    """
+    environment = {name: value for name, value in os.environ.items() if covered or not name.startswith("COVERAGE_")}
     process = subprocess.Popen(
         [*COMMAND, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **(env or {})},
+        env={**environment, **(env or {})},
         start_new_session=True,
     )
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,19 @@ def test_a_result_that_could_not_be_written_is_said_before_the_experiment(tmp_pa
         assert result.stdout == ""
         assert result.stderr.startswith(f"demo: {file}: cannot be written")
         assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_demo_leaves_markers_alone_that_wait_for_a_real_monitor(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    env = {"MONITOR_SPOOL": str(tmp_path), "MONITOR_URL": f"http://127.0.0.1:{port}"}
+    assert "kept on disk" in call("mark", "start", "--job", "weekly", env=env).stderr
+    waiting = list(tmp_path.rglob("*.json"))
+    with started("demo", "--seconds", "40", "--seed", "7", "--port", str(port), env=env) as process:
+        line_with(process.stderr, "block 2")  # seed 7 publishes in block 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(HANG_S) == 0
+    assert list(tmp_path.rglob("*.json")) == waiting
 
 
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)])

@@ -28,10 +28,6 @@ class Token:
     expires_wall_s: float | None
     seconds: float | None = None
 
-    def age_s(self, wall_s: float) -> float:
-        """Seconds since it was issued."""
-        return wall_s - self.issued_wall_s
-
 
 class TokenSource(Protocol):
     """Where a connection gets its token from."""

@@ -11,7 +11,6 @@ from monitor.genesys.stanzas import NS_CLIENT, Message, StanzaError, identifier
 
 NS_JINGLE_MESSAGE = "urn:xmpp:jingle-message:0"
 NS_JINGLE = "urn:xmpp:jingle:1"
-NS_RTP = "urn:xmpp:jingle:apps:rtp:1"
 CONVERSATION_ID_CHARS = 128  # every fact about a call carries it
 
 

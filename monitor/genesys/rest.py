@@ -89,7 +89,7 @@ class Rest:
             secrets=(token.value,),
         )
         reply = await exchange(self._http, self._clock, request, timeout_s)
-        if reply.status == 401:
+        if reply.status == 401 and self._tokens.current is token:  # else another has been fetched meanwhile
             self._tokens.invalidate()
         if self._on_reply is not None:
             self._on_reply(reply)

@@ -18,6 +18,7 @@ import itertools
 import json
 import os
 import re
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -55,7 +56,7 @@ class MarkerClient:
         self.url = (url or os.environ.get("MONITOR_URL") or DEFAULT_URL).rstrip("/")
         self._token = token or os.environ.get("MONITOR_TOKEN", "")
         self._timeout_s = timeout_s
-        base = Path(spool or os.environ.get("MONITOR_SPOOL") or DEFAULT_SPOOL).expanduser()
+        base = _directory_named(spool or os.environ.get("MONITOR_SPOOL") or DEFAULT_SPOOL)
         self._spool = base / re.sub(r"[^A-Za-z0-9.]+", "_", self.url)[:100]  # one monitor's markers go to no other
         self._numbers = itertools.count()
 
@@ -189,6 +190,14 @@ class MarkerClient:
 
     def _run_file(self, job: str) -> Path:
         return self._spool / "runs" / hashlib.sha256(str(job).encode(errors="replace")).hexdigest()[:16]
+
+
+def _directory_named(name: str | Path) -> Path:
+    """A user without a home, as in many containers, gets a directory under the system's temporary one instead."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"softphone-monitor-{os.getuid()}"
 
 
 def new_run_id() -> str:

@@ -273,6 +273,19 @@ def test_inside_mark_run_the_run_is_known(monitor: Monitor, tmp_path: Path, monk
     assert client.batch("daily").run_id != "r7"
 
 
+def test_a_user_without_a_home_still_has_a_spool(
+    free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("MONITOR_SPOOL", raising=False)
+    monkeypatch.setattr(Path, "expanduser", nowhere)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert MarkerClient(f"http://127.0.0.1:{free_port}").start("weekly").state == SPOOLED
+    assert list(tmp_path.rglob("*.json"))
+
+
 def test_the_spool_is_for_its_owner_only(free_port: int, tmp_path: Path) -> None:
     MarkerClient(f"http://127.0.0.1:{free_port}", spool=tmp_path / "spool").start("weekly", "r1")
     (directory,) = (tmp_path / "spool").iterdir()
