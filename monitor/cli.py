@@ -144,11 +144,16 @@ def simulate(
     scenario: Annotated[str, typer.Option(metavar="NAME|FILE", help="What the platform is like.")] = "quiet",
     seed: Annotated[int, typer.Option(help="Makes its jitter and ids repeatable.")] = 1,
     control: Annotated[bool, typer.Option("--control/--no-control", help="The HTTP control API, on loopback.")] = True,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate chain (PEM): https, wss.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM).")] = None,
 ) -> None:
     """The Genesys Cloud simulator alone. Prints one JSON line with its addresses and credentials when ready."""
     from monitor.simulator.server import simulate as serve
 
-    raise typer.Exit(serve(host, rest_port, ws_port, scenario, seed, control))
+    if (tls_cert is None) != (tls_key is None):
+        raise typer.BadParameter("--tls-cert and --tls-key are needed together")
+    certificate = (tls_cert, tls_key) if tls_cert and tls_key else None
+    raise typer.Exit(serve(host, rest_port, ws_port, scenario, seed, control, certificate=certificate))
 
 
 def _client(url: str) -> MarkerClient:

@@ -7,9 +7,11 @@ import contextlib
 import json
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
@@ -30,7 +32,10 @@ WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noq
 
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
-    """How to run. Port 0 picks a free one. The control API exists only where `host` is loopback."""
+    """How to run. Port 0 picks a free one. The control API exists only where `host` is loopback.
+
+    certificate: PEM files of a certificate chain and its key; with them everything is https and wss.
+    """
 
     scenario: Scenario
     host: str = "127.0.0.1"
@@ -38,6 +43,7 @@ class SimulatorOptions:
     ws_port: int = 0
     seed: int = 1
     control: bool = True
+    certificate: tuple[Path, Path] | None = None
 
 
 class QuietServer(uvicorn.Server):
@@ -77,16 +83,17 @@ class RunningSimulator:
 
 
 async def serve(options: SimulatorOptions, clock: Clock | None = None) -> RunningSimulator:
-    """Start a simulator in this event loop. Raises OSError when a port cannot be bound."""
+    """Start a simulator in this event loop. Raises OSError for a port that is taken or a certificate that is no use."""
+    tls = _tls(options.certificate)
     platform = Platform(options.scenario, seed=options.seed, clock=clock or SystemClock())
     listener = listen(options.host, options.rest_port)
     try:
-        streaming = await Streaming.start(platform, options.host, options.ws_port)
+        streaming = await Streaming.start(platform, options.host, options.ws_port, tls=tls)
     except BaseException:
         listener.close()
         raise
-    platform.urls.rest = _url("http", options.host, listener.getsockname()[1])
-    platform.urls.ws = _url("ws", options.host, streaming.port)
+    platform.urls.rest = _url("https" if tls else "http", options.host, listener.getsockname()[1])
+    platform.urls.ws = _url("wss" if tls else "ws", options.host, streaming.port)
     gate = Gate(platform)
     control = options.control and is_loopback(options.host)
     app = create_app(gate, Control(gate).routes() if control else [])
@@ -100,10 +107,25 @@ async def serve(options: SimulatorOptions, clock: Clock | None = None) -> Runnin
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
+        ssl_certfile=options.certificate[0] if options.certificate else None,
+        ssl_keyfile=options.certificate[1] if options.certificate else None,
     )
     running = RunningSimulator(platform, streaming, QuietServer(config), control)
     await running.start(listener)
     return running
+
+
+def _tls(certificate: tuple[Path, Path] | None) -> ssl.SSLContext | None:
+    """The server's side of TLS, None for none. Raises OSError, naming the files."""
+    if certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(*certificate)
+    except OSError as error:
+        words = error.strerror or str(error)
+        raise OSError(f"certificate {certificate[0]} with key {certificate[1]}: {words}") from None
+    return context
 
 
 def simulate(
@@ -114,11 +136,13 @@ def simulate(
     seed: int = 1,
     control: bool = True,
     turn: Turn | None = None,
+    certificate: tuple[Path, Path] | None = None,
 ) -> int:
     """The command: one JSON line on stdout when ready, then serve until SIGINT or SIGTERM. The exit status.
 
     scenario: a shipped one's name or a file. turn: handed out instead of the scenario's own.
-    2: a scenario that cannot be used; 1: a port that cannot be bound; both with the reason on stderr.
+    2: a scenario that cannot be used; 1: a port that cannot be bound or a certificate that is no use; both with the
+    reason on stderr.
     """
     try:
         chosen = load_scenario(scenario)
@@ -127,11 +151,11 @@ def simulate(
         return 2
     if turn is not None:
         chosen = chosen.model_copy(update={"turn": turn})
-    options = SimulatorOptions(chosen, host, rest_port, ws_port, seed, control)
+    options = SimulatorOptions(chosen, host, rest_port, ws_port, seed, control, certificate)
     try:
         asyncio.run(_until_stopped(options))
     except OSError as error:
-        print(f"simulate: cannot listen on {host}: {error}", file=sys.stderr)
+        print(f"simulate: cannot serve on {host}: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 import websockets
+from certificates import make_certificate
 from simulated_rest import INSTANT, instant
 
 from monitor.simulator.server import SimulatorOptions, listen, serve, simulate
@@ -139,6 +141,38 @@ def test_the_listening_socket_names_its_protocol_so_that_nagles_algorithm_is_off
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
+async def test_with_a_certificate_everything_is_encrypted(tmp_path: Path) -> None:
+    files = make_certificate(tmp_path)
+    running = await serve(SimulatorOptions(instant(), certificate=files))
+    try:
+        trusting = ssl.create_default_context(cafile=files[0])
+        rest, ws = running.info["rest"], running.info["ws"]
+        assert (rest.partition(":")[0], ws.partition(":")[0]) == ("https", "wss")
+        headers = {"Authorization": f"Bearer {running.info['user_token']}"}
+        async with httpx.AsyncClient(trust_env=False, verify=trusting, headers=headers) as http:
+            made = await http.post(f"{rest}/api/v2/notifications/channels")
+        uri = made.json()["connectUri"]
+        assert uri.startswith(ws)
+        async with websockets.connect(uri, ssl=trusting, proxy=None) as socket_:
+            await socket_.send('{"message": "ping"}')
+            assert "pong" in str(await socket_.recv())
+    finally:
+        await running.close()
+
+
+def test_a_certificate_that_is_no_use_is_one_line_and_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    certificate, key = make_certificate(tmp_path)
+    assert simulate(certificate=(tmp_path / "none.pem", key)) == 1
+    assert simulate(certificate=(key, certificate)) == 1
+    told = capsys.readouterr()
+    assert [line.partition(" with key ")[0] for line in told.err.splitlines()] == [
+        f"simulate: cannot serve on 127.0.0.1: certificate {tmp_path / 'none.pem'}",
+        f"simulate: cannot serve on 127.0.0.1: certificate {key}",
+    ]
+
+
 def test_a_port_in_use_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
@@ -147,7 +181,7 @@ def test_a_port_in_use_is_one_line_and_status_1(capsys: pytest.CaptureFixture[st
     told = capsys.readouterr()
     assert told.out == ""
     assert len(told.err.splitlines()) == 2
-    assert all(line.startswith("simulate: cannot listen on 127.0.0.1: ") for line in told.err.splitlines())
+    assert all(line.startswith("simulate: cannot serve on 127.0.0.1: ") for line in told.err.splitlines())
 
 
 def test_a_scenario_that_cannot_be_used_is_told_line_by_line_and_status_2(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aioice.stun
 import pytest
+from certificates import make_certificate
 from system.coturn import Coturn, free_port, running_coturn
-from system_programs import require_program
 
 from monitor.facts.clock import SystemClock
 from monitor.facts.failures import Layer
@@ -176,13 +175,3 @@ async def test_a_call_with_a_wrong_turn_password_has_no_candidates(coturn: Cotur
     assert isinstance(await phone.answer(offer), str)
     assert [(event.layer, event.reason) for event in events][:1] == [(Layer.ICE, "no_candidates")]
     await asyncio.gather(phone.close(), far.close())
-
-
-def make_certificate(directory: Path) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1 and its key."""
-    openssl = require_program("openssl", "apt-get install openssl")
-    certificate, key = directory / "certificate.pem", directory / "key.pem"
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test.invalid"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-    return certificate, key
