@@ -172,7 +172,7 @@ class CallProbe(_Probe):
     agent: Name = Field(description="Whose calls.")
     answer: Literal["any", "none"] | None = Field(
         default=None,
-        description="`any`: answer every call offered; `none`: time the offer and leave it alone. Or `dial`.",
+        description="`any`: answer every call offered; `none`: leave every call alone. Or `dial`.",
     )
     hold_across: Literal["publish"] | None = Field(
         default=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from websockets.exceptions import ConnectionClosed
@@ -35,6 +36,8 @@ class ChannelStream:
         self._on_event = on_event
         self._pings = PingBook("notification", clock, self._tell)
         self._unanswered: tuple[bytes, float] | None = None
+        self._answered = asyncio.Event()
+        self._answered.set()
         self._count = 0
 
     @property
@@ -58,25 +61,40 @@ class ChannelStream:
         await close_quietly(self._websocket)
 
     async def ping(self, timeout_s: float) -> PingResult:
-        """One `{"message": "ping"}`. At most one is unanswered on the wire, as nothing tells two pongs apart."""
-        now = self._clock.mono_s()
-        if self._unanswered is not None and now - self._unanswered[1] < LOST_AFTER_S:
-            return timed_out("notification", timeout_s, self._websocket.tcp_rtt_s())
-        self._count += 1
-        key = str(self._count).encode()
-        pong = self._pings.begin(key, timeout_s)
-        self._unanswered = (key, now)
+        """One `{"message": "ping"}`. At most one is unanswered on the wire, as nothing tells two pongs apart.
+
+        While an earlier one is unanswered this waits for its pong first, within the same timeout.
+        """
         try:
-            async with asyncio.timeout(timeout_s):
-                await self._websocket.send(PING)
-                rtt_s = await pong
+            async with asyncio.timeout(timeout_s) as deadline:
+                await self._turn()
+                return PingResult("ok", await self._ask(timeout_s), self._websocket.tcp_rtt_s())
         except TimeoutError:
+            if not deadline.expired():
+                return not_connected("notification")
             return timed_out("notification", timeout_s, self._websocket.tcp_rtt_s())
         except (ConnectionClosed, ConnectionError):
             return not_connected("notification")
+
+    async def _turn(self) -> None:
+        """Return when no ping is unanswered, or the last one will not be any more."""
+        if self._unanswered is not None:
+            left_s = self._unanswered[1] + LOST_AFTER_S - self._clock.mono_s()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, left_s)):
+                    await self._answered.wait()
+
+    async def _ask(self, timeout_s: float) -> float:
+        self._count += 1
+        key = str(self._count).encode()
+        pong = self._pings.begin(key, timeout_s)
+        self._unanswered = (key, self._clock.mono_s())
+        self._answered.clear()
+        try:
+            await self._websocket.send(PING)
+            return await pong
         finally:
             self._pings.give_up(key)
-        return PingResult("ok", rtt_s, self._websocket.tcp_rtt_s())
 
     async def _read_one(self, renew_mono_s: float) -> Ending | None:
         silent_at_s = self.heard_mono_s + self._silence_limit_s
@@ -101,6 +119,7 @@ class ChannelStream:
     def _receive(self, message: ChannelMessage, now: float) -> Ending | None:
         if message.kind is Kind.PONG and self._unanswered is not None:
             key, self._unanswered = self._unanswered[0], None
+            self._answered.set()
             self._pings.pong(key, now)
         elif message.kind not in (Kind.PONG, Kind.HEARTBEAT, Kind.OTHER):
             self._on_event(Notified(message.topic, message.body))

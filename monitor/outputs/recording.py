@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from monitor.facts.failures import Reason
 from monitor.facts.ice import ServerOutcome, ServerResult
 from monitor.facts.observations import (
     ApiObserved,
@@ -52,7 +53,7 @@ def _heartbeat(fact: HeartbeatObserved, sheet: Sheet) -> None:
 
 def _phase(fact: PhaseObserved, sheet: Sheet) -> None:
     sheet.measure("softphone_signalling_phase_seconds", fact.seconds, fact=fact, phase=fact.phase)
-    if fact.failure is not None:
+    if fact.failure is not None and fact.failure.reason is not Reason.NOT_CONNECTED:  # else it was not even tried
         sheet.count("softphone_signalling_phase_failures_total", phase=fact.phase)
 
 

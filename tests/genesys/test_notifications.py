@@ -159,6 +159,27 @@ async def test_a_lost_pong_is_a_timeout_and_no_pong_is_mistaken_for_another() ->
         assert (await made.connection.ping(10)).outcome == "ok"
 
 
+async def test_while_a_pong_is_due_the_next_ping_waits_for_it_and_then_goes_out() -> None:
+    """A ping that timed out at once, unsent, would count one silence many times over."""
+    release = asyncio.Event()
+
+    async def slow(websocket: ServerConnection) -> None:
+        await websocket.recv()
+        await release.wait()
+        await websocket.send(PONG)
+        await echo(websocket)
+
+    async with rig(slow) as made:
+        await made.until(lambda: made.of(Connected))
+        assert (await made.connection.ping(0.05)).outcome == "timeout"
+        waiting = asyncio.create_task(made.connection.ping(10))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        release.set()
+        assert (await waiting).outcome == "ok"
+        assert [pong.late for pong in made.of(PongReceived)] == [True, False]
+
+
 async def test_a_pong_that_never_comes_is_given_up_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channel_stream, "LOST_AFTER_S", 0.0)
 

@@ -63,6 +63,9 @@ GATHERING = GatheringObserved(
     results=(OK_STUN, BAD_TURN),
     seconds=0.031,
 )
+UNTRIED = PhaseObserved(
+    **COMMON, phase="ice_servers", seconds=None, failure=failure("ice_servers", Reason.NOT_CONNECTED)
+)
 MEDIA = MediaSampled(**COMMON, rtt_s=0.04, jitter_s=0.002, loss_ratio=0.0, mos=4.3, packets_received=50)
 EVERY_KIND: tuple[Observation, ...] = (
     PING,
@@ -179,6 +182,7 @@ def test_series_do_not_multiply_by_agents_unless_asked(per_agent: bool) -> None:
         (EVERY_KIND[1], "softphone_signalling_phase_seconds_sum", {"phase": "tls"}, 0.05),
         (EVERY_KIND[2], "softphone_signalling_phase_seconds_count", {"phase": "sasl"}, 0),
         (EVERY_KIND[2], "softphone_signalling_phase_failures_total", {"phase": "sasl"}, 1),
+        (UNTRIED, "softphone_signalling_phase_failures_total", {"phase": "ice_servers"}, 0),
         (EVERY_KIND[3], "softphone_signalling_connected", {}, 1),
         (EVERY_KIND[3], "softphone_reconnect_seconds_sum", {"kind": "soft"}, 2.5),
         (EVERY_KIND[4], "softphone_disconnects_total", {"layer": "ice", "reason": "consent_expired"}, 1),
