@@ -63,9 +63,9 @@ def line_with(stream: IO[str] | None, words: str) -> str:
 
 
 @contextmanager
-def simulator(scenario: str = "quiet") -> Iterator[dict[str, Any]]:
-    """`simulate` as a process; what it prints when ready."""
-    with started("simulate", "--rest-port", "0", "--ws-port", "0", "--scenario", scenario) as process:
+def simulator(*words: str) -> Iterator[dict[str, Any]]:
+    """`simulate` with these further words as a process; what it prints when ready."""
+    with started("simulate", "--rest-port", "0", "--ws-port", "0", *words) as process:
         yield json.loads(line_with(process.stdout, "{"))
 
 
@@ -94,11 +94,13 @@ journal: {{path: {journal}}}
 
 
 @contextmanager
-def monitor(folder: Path, info: Mapping[str, Any]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def monitor(
+    folder: Path, info: Mapping[str, Any], more_env: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`run` as a process against a simulator: the process and the exporter's address, once it is ready."""
     config = folder / "monitor.yaml"
     config.write_text(CONFIG.format(rest=info["rest"], ws=info["ws"], journal=folder / "facts.db"))
     env = {"CLIENT_ID": info["client_id"], "CLIENT_SECRET": info["client_secret"], "USER_TOKEN": info["user_token"]}
-    with started("run", "-c", str(config), env=env) as process:
+    with started("run", "-c", str(config), env={**env, **(more_env or {})}) as process:
         ready = line_with(process.stderr, "ready:")
         yield process, ready.partition("http://")[2].partition("/metrics")[0].join(("http://", ""))

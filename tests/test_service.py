@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import httpx
+from certificates import make_certificate
 from product import HANG_S, line_with, monitor, simulator
 
 from monitor.facts.clock import rfc3339
@@ -22,7 +23,7 @@ def metrics_with(url: str, *names: str) -> str:
     """The exposition once every one of these series is above 0; the test's own timeout ends it otherwise."""
     while True:
         text = get(f"{url}/metrics").text
-        if all(re.search(rf"^{name}{{.*}} [1-9]", text, re.MULTILINE) for name in names):
+        if all(re.search(rf"^{re.escape(name)}.* [1-9]", text, re.MULTILINE) for name in names):
             return text
         time.sleep(0.1)
 
@@ -64,3 +65,13 @@ def test_a_reload_with_bad_settings_keeps_the_old_ones(tmp_path: Path) -> None:
         assert "softphone_monitor_config_last_reload_successful 1.0" in get(f"{url}/metrics").text
         assert "probe_success 1" in get(f"{url}/probe?target=control&module=api").text
         assert get(f"{url}/probe?target=api-1&module=api").status_code == 404
+
+
+def test_over_tls_it_trusts_whom_the_system_trusts_and_times_the_handshake(tmp_path: Path) -> None:
+    certificate, key = map(str, make_certificate(tmp_path))
+    with simulator("--tls-cert", certificate, "--tls-key", key) as info:
+        assert info["rest"].startswith("https://")
+        with monitor(tmp_path, info, {"SSL_CERT_FILE": certificate}) as (_, url):
+            metrics_with(
+                url, "softphone_heartbeat_rtt_seconds_count", 'softphone_signalling_phase_seconds_count{phase="tls"'
+            )

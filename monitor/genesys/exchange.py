@@ -16,6 +16,7 @@ from monitor.config.values import is_loopback_url
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Failure, Reason, failure
 from monitor.genesys.network_errors import reason_of_os_error, reason_of_status
+from monitor.genesys.trust import trusting_the_system
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 SECRET_MASK = "***"  # noqa: S105 - what is shown in place of a secret
@@ -79,7 +80,7 @@ def make_http(base_url: str, *, ssl_context: ssl.SSLContext | None = None) -> ht
     return httpx.AsyncClient(
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=16),
         trust_env=not is_loopback_url(base_url),
-        verify=ssl_context if ssl_context is not None else True,
+        verify=ssl_context or trusting_the_system(),
         follow_redirects=False,
     )
 

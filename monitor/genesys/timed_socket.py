@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +35,7 @@ from monitor.facts.clock import Clock
 from monitor.facts.failures import Failure, Reason, failure
 from monitor.genesys.events import PhaseTimed
 from monitor.genesys.network_errors import reason_of_os_error, reason_of_status
+from monitor.genesys.trust import trusting_the_system
 
 # its debug log would print frames, and with them tokens and channel ids
 _LOGGER = logging.Logger("websockets.client", logging.WARNING)
@@ -142,7 +142,7 @@ class _Phases:
 async def _open(options: SocketOptions, clock: Clock, phases: _Phases) -> MeasuredWebSocket | Failure:
     parts = urlsplit(options.url)
     secure = parts.scheme == "wss"
-    tls = options.ssl_context or _trusting_the_system() if secure else None
+    tls = options.ssl_context or trusting_the_system() if secure else None
     addresses = await _resolve(parts.hostname or "", parts.port or (443 if secure else 80))
     phases.begin("tcp")
     sock = await _connect(addresses, options.interface)
@@ -218,12 +218,6 @@ def _bind_interface(sock: socket.socket, interface: str) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
     else:
         sock.setsockopt(socket.IPPROTO_IP, _IP_BOUND_IF, socket.if_nametoindex(interface))
-
-
-@cache
-def _trusting_the_system() -> ssl.SSLContext:
-    """Made once, outside of every phase: reading the certificates takes tens of milliseconds."""
-    return ssl.create_default_context()
 
 
 async def _start(

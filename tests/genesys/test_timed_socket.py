@@ -20,7 +20,7 @@ from genesys_servers import socket_server
 
 from monitor.facts.clock import ManualClock, SystemClock
 from monitor.facts.failures import Failure, Reason
-from monitor.genesys import timed_socket
+from monitor.genesys import trust
 from monitor.genesys.events import PhaseTimed, PongReceived
 from monitor.genesys.pings import LATE_KEPT, PingBook
 from monitor.genesys.timed_socket import MeasuredWebSocket, SocketOptions, close_quietly, open_websocket
@@ -82,7 +82,7 @@ async def test_a_url_that_is_none_is_not_quoted() -> None:
 async def test_reading_the_systems_certificates_is_in_no_phase(monkeypatch: pytest.MonkeyPatch) -> None:
     phases: list[PhaseTimed] = []
     seen: list[int] = []
-    timed_socket._trusting_the_system.cache_clear()
+    trust.trusting_the_system.cache_clear()
     make = ssl.create_default_context
     monkeypatch.setattr(ssl, "create_default_context", lambda: seen.append(len(phases)) or make())
     async with socket_server() as server:  # it does not speak TLS
