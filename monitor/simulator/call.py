@@ -20,6 +20,7 @@ from monitor.simulator.xmpp_session import XmppSession
 
 NOT_LOCAL_PART: Final = re.compile(r"[^0-9A-Za-z+.-]")
 RING_S: Final = 60.0
+ANSWER_S: Final = 60.0  # from our offer to the answer; a client that has gone must not keep a peer for ever
 MAX_INBOX: Final = 256
 OFFER_MID: Final = "audio"  # as in the real offers
 ERROR_CODE: Final = "error.ininedgecontrol.connection.webrtc.endpoint.disconnect."
@@ -84,6 +85,7 @@ class Call:
         self._host = host
         self._session = session
         self._peer: Peer | None = None
+        self._act_by_s: float | None = None  # of the loop's time: when the client has been waited for long enough
         self._inbox: asyncio.Queue[tuple[str, Any, asyncio.Future[None] | None]] = asyncio.Queue(MAX_INBOX)
         self._steps: dict[str, Callable[[Any], Awaitable[None]]] = {
             "proceed": self._on_proceed,
@@ -126,6 +128,7 @@ class Call:
         """Lead the call from its propose to its end, whoever ends it."""
         try:
             self._propose()
+            self._await_client(RING_S)
             await self._host.changed(self)
             while not self.ended:
                 await self._next()
@@ -139,10 +142,10 @@ class Call:
 
     async def _next(self) -> None:
         try:
-            async with asyncio.timeout(RING_S if self.state is CallState.PROPOSED else None):
+            async with asyncio.timeout_at(self._act_by_s):
                 step, argument, done = await self._inbox.get()
         except TimeoutError:
-            await self._retract(None)
+            await self._hang_up("timeout")
             return
         try:
             await self._steps[step](argument)
@@ -152,6 +155,9 @@ class Call:
         finally:
             if done is not None and not done.done():
                 done.set_result(None)
+
+    def _await_client(self, patience_s: float | None) -> None:
+        self._act_by_s = None if patience_s is None else asyncio.get_running_loop().time() + patience_s
 
     def _release_waiting(self) -> None:
         while not self._inbox.empty():
@@ -193,6 +199,7 @@ class Call:
         for candidate in candidates:
             self._webrtc("iceCandidate", {"sdp": candidate_fragment(OFFER_MID, candidate)})
         self.state = CallState.OFFERED
+        self._await_client(ANSWER_S)
         await self._host.changed(self)
 
     async def _on_accept(self, _session: XmppSession) -> None:
@@ -209,6 +216,7 @@ class Call:
         if failed is not None:
             raise ValueError(failed.detail)
         self.state = CallState.ANSWERED
+        self._await_client(None)
         await self._host.changed(self)
 
     async def _on_candidate(self, params: dict[str, Any]) -> None:

@@ -13,7 +13,9 @@ from typing import Protocol
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.protocol import State
+from websockets.frames import CTRL_OPCODES
+from websockets.frames import Frame as WireFrame
+from websockets.protocol import Event, State
 
 from monitor.simulator.platform import Platform
 
@@ -24,6 +26,7 @@ READ_BYTES = 4096  # at a time: a read full of tiny frames must not hold up the 
 SEND_TIMEOUT_S = 10.0  # a client that takes nothing for so long is not reading
 PART_S = 3.0  # for the closing handshake, its TCP connection included
 FRAMES_PER_S, FRAME_BURST = 100.0, 200.0  # the real client never exceeds 45 in a second
+FRAME_CHARS = 2048  # a frame counts as one more for each so many: a few of the largest cost as much as many small ones
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ class SimulatedConnection(ServerConnection):
     """A WebSocket connection whose wire can go dead (`swallowing`) or be reset."""
 
     swallowing = False
+    _control_frames: Shaper | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Answers leave at once: a measured client must not wait for Nagle's algorithm."""
@@ -54,6 +58,15 @@ class SimulatedConnection(ServerConnection):
         else:
             super().send_data()
 
+    def process_event(self, event: Event) -> None:
+        """Take one frame in. Control frames reach no reader that could slow them: a flood of them is cut off."""
+        if isinstance(event, WireFrame) and event.opcode in CTRL_OPCODES:
+            now_s = self.loop.time()
+            self._control_frames = self._control_frames or Shaper(now_s)
+            if self._control_frames.wait_s(now_s) > 0:
+                self.reset()
+        super().process_event(event)
+
     async def part(self, code: int, reason: str) -> None:
         """The closing handshake; a reset when the client does not take part in it."""
         try:
@@ -64,6 +77,8 @@ class SimulatedConnection(ServerConnection):
 
     def reset(self) -> None:
         """End the TCP connection with RST (SO_LINGER 0): no close frame, no FIN."""
+        if not hasattr(self, "transport"):
+            return  # still in its TLS handshake, where asyncio keeps the transport to itself
         wire = self.transport.get_extra_info("socket")
         if wire is not None and wire.fileno() >= 0:
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -160,11 +175,16 @@ class Shaper:
         self._rate, self._burst = rate, burst
         self._tokens, self._at_s = burst, now_s
 
-    def wait_s(self, now_s: float) -> float:
-        """Account for one frame; how long to wait before handling it."""
-        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._rate) - 1.0
+    def wait_s(self, now_s: float, cost: float = 1.0) -> float:
+        """Account for one frame that weighs as much as `cost` small ones; how long to wait before handling it."""
+        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._rate) - cost
         self._at_s = now_s
         return max(0.0, -self._tokens / self._rate)
+
+
+def frame_cost(message: str | bytes) -> float:
+    """What a frame weighs: 1, and 1 more for each FRAME_CHARS."""
+    return 1.0 + len(message) / FRAME_CHARS
 
 
 class Frames(Protocol):
@@ -196,7 +216,7 @@ async def _read(connection: SimulatedConnection, platform: Platform, outbox: Out
     shaper = Shaper(platform.clock.mono_s())
     try:
         async for message in connection:
-            wait_s = shaper.wait_s(platform.clock.mono_s())
+            wait_s = shaper.wait_s(platform.clock.mono_s(), frame_cost(message))
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
                 if connection.state is not State.OPEN:

@@ -81,16 +81,23 @@ class NotificationSocket:
         """Send the heartbeat when it is due; end what has expired or should have moved."""
         if self._platform.live_channel(self.channel.id) is None:
             self._outbox.finish(1000, "channel expired")
-        elif self._move_by_s is not None and now_s >= self._move_by_s:
+            return 1.0
+        if self._move_by_s is not None and now_s >= self._move_by_s:
             self._outbox.finish(1001, "moved")
-        elif now_s >= self._next_heartbeat_s:
+            return 1.0
+        if now_s >= self._next_heartbeat_s:
             self._tell(METADATA, "WebSocket Heartbeat", "ping")
             self._next_heartbeat_s = now_s + self._platform.scenario.heartbeat_period_s
         return max(0.0, min(1.0, self._next_heartbeat_s - now_s))
 
     def _subscribe(self, frame: dict[str, Any]) -> None:
         topics = frame.get("topics")
-        if isinstance(topics, list) and all(self._permits(topic) for topic in topics) and self._has_room(topics):
+        if (
+            isinstance(topics, list)
+            and len(topics) <= MAX_TOPICS
+            and all(self._permits(topic) for topic in topics)
+            and self._has_room(topics)
+        ):
             self._platform.subscribe(self.channel, topics)
             self._answer({"result": "200", "status": "subscribed"}, frame)
         else:

@@ -154,10 +154,10 @@ class Streaming:
         if session in self._sessions:
             self._sessions.remove(session)
 
-    def call_message(self, session: XmppSession, name: str, sid: str) -> None:
-        """A client's proceed, accept or reject: the call's; the last two also reach the user's other clients."""
+    def call_message(self, session: XmppSession, name: str, sid: str, *, to_own: bool) -> None:
+        """A client's proceed, accept or reject: the call's; sent to its own bare JID, its other clients' as well."""
         self.calls.message(session, name, sid)
-        if name in ("accept", "reject"):
+        if to_own and name in ("accept", "reject"):
             for other in self._sessions:
                 if other is not session and other.bound and other.user.id == session.user.id:
                     other.send(stanzas.call_message(name, session.jid, session.user.jid, sid))

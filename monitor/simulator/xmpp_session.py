@@ -21,6 +21,7 @@ LOGIN_S: Final = 30.0  # from the upgrade to a bound session
 IDLE_S: Final = 90.0  # a softphone sends at least each 15 s, or answers each server ping
 MOVE_GRACE_S: Final = 60.0  # a client has up to a minute to move after being asked to
 MAX_SASL_ATTEMPTS: Final = 3
+MAX_TAGS: Final = 4096  # in one stanza: a softphone's has a dozen, and 256 KiB of tags take 70 ms to parse
 CALL_MESSAGES: Final = ("proceed", "accept", "reject", "retract")
 
 
@@ -51,8 +52,8 @@ class Softphones(Protocol):
         """The session has ended."""
         ...
 
-    def call_message(self, session: XmppSession, name: str, sid: str) -> None:
-        """The client sent proceed, accept, reject or retract."""
+    def call_message(self, session: XmppSession, name: str, sid: str, *, to_own: bool) -> None:
+        """The client sent proceed, accept, reject or retract; to_own: to its own bare JID, not to the peer."""
         ...
 
     def call_request(self, session: XmppSession, method: str, params: dict[str, Any]) -> bool:
@@ -155,7 +156,11 @@ class XmppSession:
         if self._stage is Stage.CLOSED:
             return
         try:
-            element = parse(message if isinstance(message, str) else message.decode())
+            text = message if isinstance(message, str) else message.decode()
+            if text.count("<") > MAX_TAGS:
+                self._stream_error("policy-violation", f"more than {MAX_TAGS} tags in one stanza")
+                return
+            element = parse(text)
         except (StanzaError, UnicodeDecodeError) as error:
             self._stream_error("not-well-formed", str(error))
             return
@@ -177,7 +182,8 @@ class XmppSession:
         elif self.wants_pings and now_s >= self._next_ping_s:
             self.send(stanzas.ping(self.platform.new_id(), self.jid, self._domain), "ping")
             self._next_ping_s = now_s + period_s
-        return max(0.0, min(1.0, self._next_ping_s - now_s)) if self.wants_pings else 1.0
+        pings = self.wants_pings and self.bound
+        return max(0.0, min(1.0, self._next_ping_s - now_s)) if pings else 1.0
 
     # Negotiation: what each stage accepts
 
@@ -267,7 +273,8 @@ class XmppSession:
         for name in CALL_MESSAGES:
             told = element.find(f"{{{stanzas.JINGLE_MESSAGE}}}{name}")
             if told is not None:
-                self.host.call_message(self, name, told.get("id") or "")
+                to_own = element.get("to") in (None, self.user.jid)
+                self.host.call_message(self, name, told.get("id") or "", to_own=to_own)
 
     def _expire(self) -> None:
         topic = f"system.v2.no_longer_subscribed.{self.channel.id}"
