@@ -59,7 +59,11 @@ async def change(call: Call) -> Answer:
     """Answer, hang up, mute or hold one participant."""
     changes = call.read(ParticipantChanges).model_dump(exclude_none=True)
     path = call.path
-    if not await _calls(call).set_participant_state(path["conversation_id"], path["participant_id"], changes):
+    try:
+        found = await _calls(call).set_participant_state(path["conversation_id"], path["participant_id"], changes)
+    except LookupError as error:  # it has just ended, or its client floods it
+        raise RestError(409, "conflict", f"The call could not be changed: {error}") from None
+    if not found:
         raise not_found("participant")
     return Answer(status=202)
 
