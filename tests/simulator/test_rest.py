@@ -321,6 +321,8 @@ class Calls:
 
     async def set_participant_state(self, conversation_id: str, participant_id: str, changes: dict[str, Any]) -> bool:
         self.changed.append((conversation_id, participant_id, changes))
+        if participant_id == "flooded":
+            raise LookupError("call s1 is over or too busy")
         return participant_id == "p1"
 
     def conversation(self, conversation_id: str) -> dict[str, Any] | None:
@@ -339,6 +341,7 @@ async def test_calls_are_placed_read_and_changed_through_the_streaming_side() ->
         assert (await side.as_user("PATCH", path + "p1", json={"state": "disconnected"})).status_code == 202
         assert calls.changed == [("c1", "p1", {"state": "disconnected"})]
         refused(await side.as_user("PATCH", path + "p2", json={"muted": True}), 404, "not.found")
+        refused(await side.as_user("PATCH", path + "flooded", json={"muted": True}), 409, "conflict")
         refused(await side.as_user("PATCH", path + "p1", json={"state": "singing"}), 400, "invalid.value")
         refused(await side.as_user("POST", "conversations/calls", json={}), 400, "invalid.value")
         unreachable = {"phoneNumber": "unreachable"}
