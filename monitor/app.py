@@ -13,7 +13,6 @@ from monitor.config.secrets import resolve
 from monitor.config.values import is_loopback_url
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.observations import Observation
-from monitor.facts.probe_result import ProbeResult
 from monitor.genesys.rest import OPERATIONS
 from monitor.media.server_url import read_server_url
 from monitor.outputs.bus import Bus
@@ -56,7 +55,8 @@ class App:
 
     async def start(self) -> None:
         """Start everything; ready when this returns. Raises OSError, SecretMissing, JournalError, FleetError."""
-        token = resolve(self.settings.exporter.needed_token) if self.settings.exporter.needed_token else None
+        secret = self.settings.exporter.needed_token
+        token = resolve(secret) if secret else None
         journal = Journal(
             Path(self.settings.journal.path),
             retention_s=self.settings.journal.retention_s,
@@ -73,7 +73,7 @@ class App:
             metrics=self._metrics,
             journal=journal,
             probes=lambda: {probe.name: probe.kind for probe in self.settings.probes},
-            probe_now=self._probe_now,
+            probe_now=self._fleet.probe_now,
             ready=lambda: self._fleet.ready,
             reload=self.reload,
             simulated=lambda: measures_a_simulator(self.settings),
@@ -123,9 +123,6 @@ class App:
     def _journal_lost(self, count: int) -> None:
         if self._bus is not None:
             self._bus.lost("journal", count)
-
-    async def _probe_now(self, target: str, module: str) -> ProbeResult:
-        return await self._fleet.probe_now(target, module)
 
     def _measure_own_loop(self) -> None:
         lag = LagMeter(self._clock)

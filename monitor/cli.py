@@ -105,15 +105,15 @@ def run(config: ConfigFile) -> None:
 @config_app.command("check")
 def config_check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
     """Every problem of a configuration at once, one line each, missing credentials included."""
-    from monitor.config.load import check, load
+    from monitor.config.load import ConfigErrors, load
     from monitor.config.schema import not_yet
 
-    problems = check(file, os.environ)
-    for problem in problems:
-        typer.echo(problem, err=True)
-    if problems:
-        raise typer.Exit(USAGE)
-    for where in not_yet(load(file)):
+    try:
+        settings = load(file, os.environ)
+    except ConfigErrors as errors:
+        typer.echo(errors, err=True)
+        raise typer.Exit(USAGE) from None
+    for where in not_yet(settings):
         typer.echo(f"{file}: {where}: note: nothing acts on it yet", err=True)
     typer.echo(f"{file}: good")
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from monitor.app import App, FleetError, measures_a_simulator
-from monitor.config.load import ConfigErrors, check, load
+from monitor.config.load import ConfigErrors, load
 from monitor.config.model import Settings
 from monitor.config.schema import not_yet
 from monitor.config.secrets import SecretMissing
@@ -21,27 +21,27 @@ OK, FAILED, BAD_CONFIG = 0, 1, 2
 
 def run_monitor(config: Path) -> int:
     """Run until SIGTERM or SIGINT. 2 for a bad configuration, 1 when something it needs cannot be had."""
-    problems = check(config, os.environ)
-    if problems:
-        for problem in problems:
-            print(problem, file=sys.stderr)
+    try:
+        settings = load(config, os.environ)
+    except ConfigErrors as errors:
+        print(errors, file=sys.stderr)
         return BAD_CONFIG
     try:
-        return asyncio.run(_serve(config))
+        return asyncio.run(_serve(config, settings))
     except (OSError, SecretMissing, JournalError, FleetError) as error:
         for line in getattr(error, "problems", [str(error)]):
             print(f"run: {line}", file=sys.stderr)
         return FAILED
 
 
-async def _serve(config: Path) -> int:
+async def _serve(config: Path, settings: Settings) -> int:
     stopping = asyncio.Event()
     reloading = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, reloading.set)
-    app = App(load(config), read_again=lambda: load_whole(config))
+    app = App(settings, read_again=lambda: load(config, os.environ))
     starting = asyncio.create_task(app.start())
     ending = asyncio.create_task(stopping.wait())
     try:
@@ -56,14 +56,6 @@ async def _serve(config: Path) -> int:
         ending.cancel()
         await app.stop()
     return OK
-
-
-def load_whole(config: Path) -> Settings:
-    """The settings, or ConfigErrors for missing credentials as well."""
-    problems = check(config, os.environ)
-    if problems:
-        raise ConfigErrors(problems)
-    return load(config)
 
 
 async def _until(stopping: asyncio.Event, reloading: asyncio.Event, app: App) -> None:

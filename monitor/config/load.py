@@ -49,21 +49,19 @@ class ConfigErrors(Exception):  # noqa: N818 - the plural is the point
         self.problems = problems
 
 
-def load(path: Path) -> Settings:
-    """The settings in a file. Raises ConfigErrors with every problem, in the order of the file's lines."""
-    return _load(path)[0]
+def load(path: Path, env: Mapping[str, str] | None = None) -> Settings:
+    """The settings in a file. Raises ConfigErrors with every problem, in the order of the file's lines.
 
-
-def check(path: Path, env: Mapping[str, str]) -> list[Problem]:
-    """Every problem of a file, or where it has none, the credentials that are missing from `env`, with lines."""
-    try:
-        settings, document = _load(path)
-    except ConfigErrors as errors:
-        return errors.problems
+    With `env`, a file without another problem must also find there every credential that it names.
+    """
+    settings, document = _load(path)
     missing = [
-        Problem(_where(key), document.line_of(key), "", words, str(path)) for key, words in _missing(settings, env)
+        Problem(_where(key), document.line_of(key), "", words, str(path))
+        for key, words in (_missing(settings, env) if env is not None else ())
     ]
-    return _in_order(missing)
+    if missing:
+        raise ConfigErrors(_in_order(missing))
+    return settings
 
 
 def missing_credentials(settings: Settings, env: Mapping[str, str]) -> list[Problem]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from config_problems import check
 
-from monitor.config.load import ConfigErrors, check, load, missing_credentials
+from monitor.config.load import ConfigErrors, load, missing_credentials
 
 GENESYS = """\
 genesys:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from config_problems import check
 
-from monitor.config.load import check, load
+from monitor.config.load import load
 from monitor.config.model import Settings
 from monitor.config.reference import example, reference
 from monitor.config.schema import is_not_yet, keys, not_yet, parts_in, probe_kinds
