@@ -8,18 +8,53 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from genesys_transcript import JID, PUBSUB, RESOURCE, TOKEN, Player
 from lxml import etree
 from websockets.asyncio.server import ServerConnection, serve
 
+from monitor.genesys.events import Event
 from monitor.genesys.regions import Endpoints
 
 __all__ = ["JID", "PUBSUB", "RESOURCE", "TOKEN"]
 
+_E = TypeVar("_E", bound=Event)
 Script = Callable[[ServerConnection], Awaitable[None]]
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
+
+
+class Listener:
+    """What both rigs do: note the events that a connection tells, and how long it wanted to sleep, without sleeping."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.sleeps: list[float] = []
+        self._changed = asyncio.Event()
+
+    def of(self, kind: type[_E]) -> list[_E]:
+        """The events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def until(self, happened: Callable[[], Any]) -> None:
+        """Return once `happened()` is true, asked after every event and every 20 ms."""
+        async with asyncio.timeout(20):
+            while not happened():
+                self._changed.clear()
+                with contextlib.suppress(TimeoutError):  # what a server has seen is told by no event
+                    async with asyncio.timeout(0.02):
+                        await self._changed.wait()
+
+    def hear(self, event: Event) -> None:
+        """Where a connection tells its events."""
+        self.events.append(event)
+        self._changed.set()
+
+    async def sleep(self, seconds: float) -> None:
+        """What a connection sleeps with."""
+        self.sleeps.append(seconds)
+        self._changed.set()
+        await asyncio.sleep(0)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection
@@ -20,6 +20,7 @@ from genesys_servers import (
     RESOURCE,
     TOKEN,
     Asked,
+    Listener,
     RestServer,
     SocketServer,
     Told,
@@ -39,7 +40,6 @@ from monitor.genesys.connection import ConnectionOptions, SoftphoneConnection
 from monitor.genesys.events import (
     Connected,
     Dropped,
-    Event,
     GaveUp,
     Notified,
     Online,
@@ -53,42 +53,19 @@ NOTICE = (
     '<message xmlns="jabber:client"><event xmlns="http://jabber.org/protocol/pubsub#event">'
     '<items node="t"/></event></message>'
 )
-_E = TypeVar("_E", bound=Event)
 
 
-class Rig:
+class Rig(Listener):
     """A connection under test, the events it told, and how long it wanted to sleep."""
 
     def __init__(self, rest: RestServer, ws: SocketServer | None, streaming: str, options: ConnectionOptions) -> None:
+        super().__init__()
         self.rest, self.ws = rest, ws
-        self.events: list[Event] = []
-        self.sleeps: list[float] = []
-        self._changed = asyncio.Event()
         clock = SystemClock()
         ends = endpoints(rest.url, streaming)
         tokens = StaticToken("synthetic-1", TOKEN)
         self.client = Rest(ends, tokens, clock=clock)
-        self.connection = SoftphoneConnection(ends, self.client, tokens, options, self._hear, clock, sleep=self._sleep)
-
-    def of(self, kind: type[_E]) -> list[_E]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    async def until(self, happened: Callable[[], Any]) -> None:
-        async with asyncio.timeout(20):
-            while not happened():
-                self._changed.clear()
-                with contextlib.suppress(TimeoutError):  # what a server has seen is told by no event
-                    async with asyncio.timeout(0.02):
-                        await self._changed.wait()
-
-    def _hear(self, event: Event) -> None:
-        self.events.append(event)
-        self._changed.set()
-
-    async def _sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self._changed.set()
-        await asyncio.sleep(0)
+        self.connection = SoftphoneConnection(ends, self.client, tokens, options, self.hear, clock, sleep=self.sleep)
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import Request, Response, ServerConnection
@@ -16,62 +16,51 @@ from websockets.datastructures import Headers
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from genesys_servers import Asked, RestServer, SocketServer, Told, endpoints, platform, rest_server, socket_server, stay
+from genesys_servers import (
+    Asked,
+    Listener,
+    RestServer,
+    Script,
+    SocketServer,
+    Told,
+    endpoints,
+    platform,
+    rest_server,
+    socket_server,
+    stay,
+)
 
 from monitor.facts.clock import SystemClock, rfc3339
 from monitor.facts.failures import Reason
 from monitor.genesys import channel_stream, notifications
 from monitor.genesys.auth import ClientCredentials
-from monitor.genesys.events import Connected, Dropped, Event, GaveUp, Notified, PhaseTimed, PongReceived, RequestFailed
+from monitor.genesys.events import Connected, Dropped, GaveUp, Notified, PhaseTimed, PongReceived, RequestFailed
 from monitor.genesys.exchange import make_http
 from monitor.genesys.notifications import NotificationConnection, NotificationOptions
 from monitor.genesys.rest import Rest
 
-_E = TypeVar("_E", bound=Event)
 SECRET = "client-sEcReT"
 PONG = json.dumps({"topicName": "channel.metadata", "eventBody": {"message": "pong"}})
 HEARTBEAT = json.dumps({"topicName": "channel.metadata", "eventBody": {"message": "WebSocket Heartbeat"}})
 
 
-class Rig:
+class Rig(Listener):
     """A connection under test, its events and its waits."""
 
     def __init__(self, rest: RestServer, ws: SocketServer, options: NotificationOptions) -> None:
+        super().__init__()
         self.rest, self.ws = rest, ws
-        self.events: list[Event] = []
-        self.sleeps: list[float] = []
-        self._changed = asyncio.Event()
         clock = SystemClock()
         ends = endpoints(rest.url, ws.url)
         self._http = make_http(rest.url)
         self.tokens = ClientCredentials(ends, "id", SECRET, clock, self._http)
         self.client = Rest(ends, self.tokens, clock=clock)
-        self.connection = NotificationConnection(ends, self.client, options, self._hear, clock, sleep=self._sleep)
-
-    def of(self, kind: type[_E]) -> list[_E]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    async def until(self, happened: Callable[[], Any]) -> None:
-        async with asyncio.timeout(20):
-            while not happened():
-                self._changed.clear()
-                with contextlib.suppress(TimeoutError):  # what a server has seen is told by no event
-                    async with asyncio.timeout(0.02):
-                        await self._changed.wait()
+        self.connection = NotificationConnection(ends, self.client, options, self.hear, clock, sleep=self.sleep)
 
     async def close(self) -> None:
         await self.connection.close()
         await self.client.aclose()
         await self._http.aclose()
-
-    def _hear(self, event: Event) -> None:
-        self.events.append(event)
-        self._changed.set()
-
-    async def _sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self._changed.set()
-        await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager
@@ -140,8 +129,8 @@ async def test_events_are_told_and_heartbeats_are_not() -> None:
         assert made.of(Notified) == [Notified("v2.users.u.presence", {"a": 1})]
 
 
-async def test_a_lost_pong_is_a_timeout_and_no_pong_is_mistaken_for_another() -> None:
-    release = asyncio.Event()
+def slow_until(release: asyncio.Event) -> Script:
+    """A server that holds back its first pong."""
 
     async def slow(websocket: ServerConnection) -> None:
         await websocket.recv()
@@ -149,7 +138,12 @@ async def test_a_lost_pong_is_a_timeout_and_no_pong_is_mistaken_for_another() ->
         await websocket.send(PONG)
         await echo(websocket)
 
-    async with rig(slow) as made:
+    return slow
+
+
+async def test_a_lost_pong_is_a_timeout_and_no_pong_is_mistaken_for_another() -> None:
+    release = asyncio.Event()
+    async with rig(slow_until(release)) as made:
         await made.until(lambda: made.of(Connected))
         assert (await made.connection.ping(0.05)).outcome == "timeout"
         assert (await made.connection.ping(0.05)).outcome == "timeout"
@@ -162,14 +156,7 @@ async def test_a_lost_pong_is_a_timeout_and_no_pong_is_mistaken_for_another() ->
 async def test_while_a_pong_is_due_the_next_ping_waits_for_it_and_then_goes_out() -> None:
     """A ping that timed out at once, unsent, would count one silence many times over."""
     release = asyncio.Event()
-
-    async def slow(websocket: ServerConnection) -> None:
-        await websocket.recv()
-        await release.wait()
-        await websocket.send(PONG)
-        await echo(websocket)
-
-    async with rig(slow) as made:
+    async with rig(slow_until(release)) as made:
         await made.until(lambda: made.of(Connected))
         assert (await made.connection.ping(0.05)).outcome == "timeout"
         waiting = asyncio.create_task(made.connection.ping(10))

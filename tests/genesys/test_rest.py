@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import httpcore
 import pytest
+from ports import free_port
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -179,12 +179,6 @@ async def test_a_cut_connection_is_a_reset_and_one_attempt_only() -> None:
         assert reply.failure is not None
         assert reply.failure.reason is Reason.RESET
         assert len(server.asked) == 1
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from certificates import make_certificate
+from ports import free_port
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -100,12 +101,6 @@ async def test_an_untrusted_certificate_fails_in_tls(tmp_path: Path) -> None:
         assert isinstance(got, Failure)
         assert (got.operation, got.reason) == ("tls", Reason.TLS)
         assert names(phases) == [("tcp", True), ("tls", False)]
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from ports import free_port
 from system_programs import require_program
 
 INSTALL = "apt-get install prometheus"
 DEADLINE_S = 90.0  # Prometheus scrapes first 5 to 7 s after its start, whatever the interval
-
-
-def free_port() -> int:
-    """A port on which nobody listens just now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @contextmanager
