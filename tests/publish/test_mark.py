@@ -117,14 +117,15 @@ from monitor.publish.mark import run_marked
 sys.exit(run_marked(MarkerClient(), "weekly", "", sys.argv[1:]))
 """
 PATIENT = """
-import signal, sys
+import signal, sys, time
 def end(number, frame):
     print("told", number, flush=True)
     sys.exit(int(sys.argv[1]))
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, end)
 print("ready", flush=True)
-signal.pause()
+while True:  # not signal.pause(): a signal that comes just before it would leave it waiting for ever
+    time.sleep(0.05)
 """
 
 
