@@ -89,7 +89,7 @@ def demo(
     ] = None,
 ) -> None:
     """Simulator, monitor and a live randomised publish experiment, then the verdict. Ctrl-C ends it at any time."""
-    from monitor.demo import DemoOptions, run_demo
+    from monitor.commands.demo import DemoOptions, run_demo
 
     raise typer.Exit(run_demo(DemoOptions(scenario, seconds, seed, port, json_file)))
 
@@ -97,7 +97,7 @@ def demo(
 @app.command()
 def run(config: ConfigFile) -> None:
     """Run the monitor. SIGHUP reads the configuration again, SIGTERM and Ctrl-C drain and end."""
-    from monitor.service import run_monitor
+    from monitor.commands.run import run_monitor
 
     raise typer.Exit(run_monitor(config))
 

@@ -22,6 +22,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "analysis": {"facts"},
     "web": {"facts", "config", "outputs", "analysis"},
     "simulator": {"facts", "config", "genesys", "media"},
+    "commands": {
+        *("facts", "config", "genesys", "media", "probes", "publish", "outputs", "web", "analysis", "simulator"),
+        "app",
+    },
 }
 ONE_IMPORTER = {
     "aiortc": {"media/peer.py", "media/private_names.py"},
@@ -40,6 +44,7 @@ PURE = (
         for name in (
             *("backoff", "calls", "channel_messages", "client_stanzas", "events", "ice_fetch", "ice_list", "incoming"),
             *("jingle_messages", "json_values", "keepalive", "life_signs", "reconnect", "regions", "requests"),
+            *("rest_messages",),
             *("sdp_over_xmpp", "services", "session", "stanzas", "states"),
         )
     ),

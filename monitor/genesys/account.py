@@ -11,7 +11,8 @@ from monitor.facts.clock import parse_rfc3339
 from monitor.facts.failures import Failure, Reason, failure
 from monitor.genesys.auth import Token, TokenSource
 from monitor.genesys.events import Event, PhaseTimed
-from monitor.genesys.rest import Rest, RestReply
+from monitor.genesys.rest import Rest
+from monitor.genesys.rest_messages import RestReply
 
 _CHANNEL_ID = re.compile(r"[A-Za-z0-9._~-]{1,256}")
 _JID = re.compile(r"[^\x00-\x20\x7f-\x9f@/\"'&<>]{1,255}@[^\x00-\x20\x7f-\x9f@/\"'&<>]{1,255}")

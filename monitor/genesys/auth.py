@@ -12,8 +12,9 @@ import httpx
 
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.failures import Failure, Reason, failure
-from monitor.genesys.exchange import HttpRequest, RestReply, exchange
+from monitor.genesys.exchange import HttpRequest, exchange
 from monitor.genesys.regions import Endpoints
+from monitor.genesys.rest_messages import RestReply
 
 RENEW_AT = 0.8  # share of a token's life after which a new one is fetched
 TOKEN_TIMEOUT_S = 30.0

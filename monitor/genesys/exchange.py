@@ -16,6 +16,7 @@ from monitor.config.values import is_loopback_url
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Failure, Reason, failure
 from monitor.genesys.network_errors import reason_of_os_error, reason_of_status
+from monitor.genesys.rest_messages import RateLimit, RestReply
 from monitor.genesys.trust import trusting_the_system
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -23,39 +24,6 @@ SECRET_MASK = "***"  # noqa: S105 - what is shown in place of a secret
 
 for _chatty in ("httpx", "httpcore"):  # they log URLs, and a channel's id in one is a secret
     logging.getLogger(_chatty).setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """The `inin-ratelimit-*` headers of one answer: requests counted, allowed, and seconds until the window resets."""
-
-    count: int
-    allowed: int
-    reset_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class RestReply:
-    """One REST call's outcome. seconds: request sent to whole answer read; None when no whole answer came. Looking a
-    name up and connecting, which some requests need and others do not, are not in it.
-
-    status is None when there was no answer; body is the JSON value, or the text where it is not JSON; failure is None
-    for a 2xx answer only.
-    """
-
-    operation: str
-    status: int | None
-    body: Any = field(default=None, repr=False)
-    seconds: float | None = None
-    retry_after_s: float | None = None
-    correlation_id: str = ""
-    rate_limit: RateLimit | None = None
-    failure: Failure | None = None
-
-    @property
-    def ok(self) -> bool:
-        """True for a 2xx answer."""
-        return self.failure is None
 
 
 @dataclass(frozen=True, slots=True)

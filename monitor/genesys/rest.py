@@ -9,10 +9,11 @@ from typing import Any
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Failure
 from monitor.genesys.auth import TokenSource
-from monitor.genesys.exchange import HttpRequest, RateLimit, RestReply, exchange, make_http
+from monitor.genesys.exchange import HttpRequest, exchange, make_http
 from monitor.genesys.regions import Endpoints
+from monitor.genesys.rest_messages import RestReply
 
-__all__ = ["OPERATIONS", "RateLimit", "Rest", "RestReply"]
+__all__ = ["OPERATIONS", "Rest"]
 
 # Every name an operation may have: the label set of softphone_api_requests_total.
 OPERATIONS: tuple[str, ...] = (

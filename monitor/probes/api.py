@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from monitor.config.model import ApiProbe as ApiSettings
 from monitor.facts.failures import Failure
 from monitor.facts.observations import ApiObserved
-from monitor.genesys.rest import Rest, RestReply
+from monitor.genesys.rest import Rest
+from monitor.genesys.rest_messages import RestReply
 from monitor.probes.base import Context
 from monitor.probes.reporting import api_fact
 from monitor.probes.service import ServiceSession

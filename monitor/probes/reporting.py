@@ -11,7 +11,7 @@ from monitor.facts.failures import Layer
 from monitor.facts.observations import ApiObserved, ConnectionChanged, Disconnected, PhaseObserved, TokenObserved
 from monitor.genesys.auth import Token
 from monitor.genesys.events import Connected, Dropped, Event, GaveUp, PhaseTimed, RequestFailed
-from monitor.genesys.rest import RestReply
+from monitor.genesys.rest_messages import RestReply
 from monitor.probes.base import Context
 
 TOKEN_REPORT_S = 60.0

@@ -11,7 +11,8 @@ from monitor.genesys.auth import ClientCredentials
 from monitor.genesys.exchange import make_http
 from monitor.genesys.notifications import NotificationConnection, NotificationOptions
 from monitor.genesys.regions import Endpoints
-from monitor.genesys.rest import Rest, RestReply
+from monitor.genesys.rest import Rest
+from monitor.genesys.rest_messages import RestReply
 from monitor.probes.base import Context
 from monitor.probes.reporting import TOKEN_REPORT_S, Listener, Reporter
 

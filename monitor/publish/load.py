@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from monitor.config.values import is_loopback
 from monitor.facts.clock import Clock
-from monitor.genesys.exchange import RestReply
 from monitor.genesys.regions import Endpoints
+from monitor.genesys.rest_messages import RestReply
 
 FASTEST_PER_S = 1000.0
 MOST_IN_FLIGHT = 64

@@ -23,7 +23,8 @@ from monitor.facts.failures import Failure, Fault, Reason
 from monitor.genesys import exchange
 from monitor.genesys.auth import ClientCredentials, StaticToken, Token
 from monitor.genesys.exchange import make_http
-from monitor.genesys.rest import OPERATIONS, RateLimit, Rest, RestReply
+from monitor.genesys.rest import OPERATIONS, Rest
+from monitor.genesys.rest_messages import RateLimit, RestReply
 
 SECRET = "sEcReT-value"
 

@@ -16,7 +16,7 @@ from monitor.facts.observations import (
 )
 from monitor.genesys.auth import Token
 from monitor.genesys.events import Connected, Dropped, Event, GaveUp, PhaseTimed, RequestFailed
-from monitor.genesys.rest import RestReply
+from monitor.genesys.rest_messages import RestReply
 from monitor.probes.base import Context
 from monitor.probes.lag import LagMeter
 from monitor.probes.reporting import Reporter, api_fact

@@ -10,8 +10,8 @@ import pytest
 
 from monitor.facts.clock import ManualClock
 from monitor.facts.failures import Reason, failure
-from monitor.genesys.exchange import RestReply
 from monitor.genesys.regions import Endpoints, for_region
+from monitor.genesys.rest_messages import RestReply
 from monitor.publish.load import LoadResult, apply_load, quantiles
 
 LOOPBACK = Endpoints("http://127.0.0.1:1", "http://localhost:1", "ws://[::1]:1", "notifications.127.0.0.1")

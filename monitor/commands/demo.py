@@ -19,8 +19,8 @@ import httpx
 from monitor.analysis.blocks import Block, Drop, Sample, Timeout
 from monitor.analysis.randomised import LAG_SIGNAL, PRIMARY_SIGNALS, ExperimentResult, Rules, judge
 from monitor.app import App
+from monitor.commands.demo_text import Progress, outcome_json, say, say_blocks, say_verdict
 from monitor.config.model import Settings
-from monitor.demo_text import Progress, outcome_json, say, say_blocks, say_verdict
 from monitor.facts.clock import SystemClock
 from monitor.facts.failures import Failure, Reason
 from monitor.facts.observations import Disconnected, HeartbeatObserved, Observation, OwnLagObserved, PhaseObserved
