@@ -12,16 +12,21 @@ from monitor.config.model import GatheringProbe, Settings
 from monitor.config.secrets import resolve
 from monitor.config.values import is_loopback_url
 from monitor.facts.clock import Clock, SystemClock
+from monitor.facts.markers import Marker
 from monitor.facts.observations import Observation
 from monitor.genesys.rest import OPERATIONS
 from monitor.media.server_url import read_server_url
 from monitor.outputs.bus import Bus
-from monitor.outputs.journal import Journal
+from monitor.outputs.intake import take_marker
+from monitor.outputs.journal import Journal, JournalError
 from monitor.outputs.metrics import Metrics, MetricsOptions
 from monitor.probes.fleet import Fleet, FleetError
 from monitor.probes.lag import LagMeter
 from monitor.probes.own_health import OwnHealth
 from monitor.probes.table import agent_of
+from monitor.publish.watch import Change
+from monitor.publish.watch_plan import watch_plan
+from monitor.publish.watcher import NotStoredError, Outlets, Watcher, WatchPlan
 from monitor.web.exporter import ServerHandle, WebContext, create_app, serve
 
 ReadSettings = Callable[[], Settings]
@@ -42,6 +47,12 @@ class App:
         self._bus: Bus | None = None
         self._server: ServerHandle | None = None
         self._own_tasks: list[asyncio.Task[None]] = []
+        self._lag = LagMeter(self._clock)
+        self._watcher: Watcher | None = None
+        self._watched: WatchPlan | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._since_s: float | None = None  # when the journal's memory begins
+        self._started_wall_s = 0.0
         self._fleet = Fleet(settings, self._publish, self._clock)
         self._metrics = Metrics(settings.site, metrics_options(settings), self._clock)
         self.journal: Journal | None = None
@@ -57,6 +68,7 @@ class App:
         """Start everything; ready when this returns. Raises OSError, SecretMissing, JournalError, FleetError."""
         secret = self.settings.exporter.needed_token
         token = resolve(secret) if secret else None
+        plan = watch_plan(self.settings)
         journal = Journal(
             Path(self.settings.journal.path),
             retention_s=self.settings.journal.retention_s,
@@ -64,7 +76,9 @@ class App:
             on_lost=self._journal_lost,
         )
         self.journal = journal
-        self._metrics.restore(journal.markers())
+        known = journal.markers()
+        self._since_s, self._started_wall_s = journal_begin_s(journal, known), self._clock.wall_s()
+        self._metrics.restore(known)
         self._bus = Bus(self.settings.site, self._clock)
         self._bus.add("metrics", self._metrics.observe)
         self._bus.add("journal", journal.append)
@@ -84,6 +98,7 @@ class App:
         self._server = await serve(create_app(context), self.settings.exporter.host, self.settings.exporter.port)
         self._measure_own_loop()
         await self._fleet.start()
+        self._watch(plan, self._since_s)
 
     async def reload(self) -> list[str]:
         """Take new settings over; the problems when they are bad, the old ones staying in force."""
@@ -92,6 +107,7 @@ class App:
         try:
             settings = self._read_again()
             problems = needs_restart(self.settings, settings)
+            plan = watch_plan(settings)
             if not problems:
                 await self._fleet.reload(settings)
         except Exception as error:
@@ -99,13 +115,16 @@ class App:
         if problems:
             self._metrics.reloaded(None)
             return problems
-        self.settings = settings
         self._metrics.reloaded(metrics_options(settings))
+        self.settings = settings
+        if plan != self._watched:
+            await self._stop_watching()
+            self._watch(plan, self._started_wall_s if self._since_s is None else self._since_s)
         return []
 
     async def stop(self) -> None:
         """Probes first, then the exporter, then what remembers. Idempotent; within about 4 s."""
-        await self._fleet.stop()
+        await asyncio.gather(self._stop_watching(), self._fleet.stop())
         for task in self._own_tasks:
             task.cancel()
         await asyncio.gather(*self._own_tasks, return_exceptions=True)
@@ -125,9 +144,56 @@ class App:
             self._bus.lost("journal", count)
 
     def _measure_own_loop(self) -> None:
-        lag = LagMeter(self._clock)
-        health = OwnHealth("main", self.settings.site, self._publish, self._clock, lag)
-        self._own_tasks = [asyncio.create_task(lag.run()), asyncio.create_task(health.run())]
+        health = OwnHealth("main", self.settings.site, self._publish, self._clock, self._lag)
+        self._own_tasks = [asyncio.create_task(self._lag.run()), asyncio.create_task(health.run())]
+
+    def _watch(self, plan: WatchPlan | None, since_s: float | None) -> None:
+        """Detect publishes, those since `since_s` included that nobody was there to see."""
+        self._watched = plan
+        if plan is not None:
+            outlets = Outlets(self._known_markers, self._take_change, self._publish, self._lag_over)
+            self._watcher = Watcher(plan, outlets, self._clock, since_s=since_s)
+            self._watching = asyncio.create_task(_keep_watching(self._watcher), name="publish watch")
+
+    async def _stop_watching(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        if watcher is not None:
+            await watcher.close()
+
+    def _lag_over(self, seconds: float) -> float:
+        return self._lag.max_since(self._clock.mono_s() - seconds)
+
+    async def _known_markers(self, since_wall_s: float) -> list[Marker]:
+        assert self.journal is not None
+        try:
+            return await asyncio.to_thread(self.journal.markers, since_wall_s)
+        except JournalError as error:
+            raise NotStoredError(str(error)) from error
+
+    async def _take_change(self, change: Change) -> None:
+        assert self.journal is not None
+        try:
+            await take_marker(self.journal, self._metrics, change.new, instead_of=change.old)
+        except JournalError as error:
+            raise NotStoredError(str(error)) from error
+
+
+async def _keep_watching(watcher: Watcher) -> None:
+    """Watch until cancelled. A mistake of ours there must not end the monitor, nor go unseen."""
+    try:
+        await watcher.run()
+    except Exception:
+        log.exception("publish detection has ended: our own mistake")
+
+
+def journal_begin_s(journal: Journal, markers: Iterable[Marker]) -> float | None:
+    """When the journal's memory begins, Unix seconds; None while it is empty. Raises JournalError."""
+    first = next(journal.facts(), None)
+    moments = [marker.at_wall_s for marker in markers] + ([] if first is None else [first.at_wall_s])
+    return min(moments, default=None)
 
 
 def metrics_options(settings: Settings) -> MetricsOptions:

@@ -1,9 +1,25 @@
-"""The composition root: what the metrics are told of the settings."""
+"""The composition root: what the metrics are told of the settings, and publish detection from settings to markers."""
 
 from __future__ import annotations
 
-from monitor.app import metrics_options
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from measured import environment, settings_for, simulator
+from publishing import Script
+
+from monitor.app import App, journal_begin_s, metrics_options
 from monitor.config.model import Settings
+from monitor.facts.markers import Marker, MarkerPhase
+from monitor.facts.observations import SlotSkipped
+from monitor.outputs.journal import Journal, JournalReader
+from monitor.simulator.server import RunningSimulator
 
 
 def test_only_agents_that_a_probe_names_are_expected_to_be_connected() -> None:
@@ -11,3 +27,107 @@ def test_only_agents_that_a_probe_names_are_expected_to_be_connected() -> None:
     probes = [{"kind": "signalling", "agent": "used"}]
     settings = Settings.model_validate({"genesys": {"region": "us-east-1", "agents": agents}, "probes": probes})
     assert metrics_options(settings).agents == ("used",)
+
+
+async def test_the_memory_begins_with_the_oldest_fact_or_marker(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "facts.db")
+    assert journal_begin_s(journal, []) is None
+    for at_s in (20.0, 10.0):
+        journal.append(SlotSkipped(site="s", probe="p", at_wall_s=at_s))
+    marker = Marker(job="weekly", run_id="r", phase=MarkerPhase.START, at_wall_s=15.0)
+    await journal.add_marker(marker)
+    await journal.close()
+    assert journal_begin_s(journal, [marker]) == 10.0
+
+
+@asynccontextmanager
+async def running_app(settings: Settings, read_again: Callable[[], Settings] | None = None) -> AsyncIterator[App]:
+    """A whole monitor, started and stopped."""
+    app = App(settings, read_again=read_again)
+    try:
+        await app.start()
+        yield app
+    finally:
+        await app.stop()
+
+
+def watching(running: RunningSimulator, folder: Path, *ways: str) -> Settings:
+    """Settings of a monitor that only detects."""
+    job = {"name": "weekly", "business_unit": running.info["business_unit"], "detect": ways, "gap_s": 0.0}
+    intervals = {f"{way}_interval_s": 1.0 for way in ways if way != "notification"}
+    listen = {"listen": "127.0.0.1:0"}
+    journal = {"path": str(folder / "facts.db")}
+    return settings_for(running, publish=[{**job, **intervals}], exporter=listen, journal=journal)
+
+
+async def until(holds: Callable[[], Awaitable[Any]]) -> Any:
+    """What `holds` returns once it is true; the test's own timeout ends it otherwise."""
+    while True:
+        found = await holds()
+        if found:
+            return found
+        await asyncio.sleep(0.02)
+
+
+async def get(url: str) -> httpx.Response:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return (await http.get(url)).raise_for_status()
+
+
+async def asked(url: str, operation: str) -> bool:
+    """Whether such a REST call of the monitor's own has been answered and counted."""
+    lines = (await get(f"{url}/metrics")).text.splitlines()
+    series = f'softphone_api_requests_total{{operation="{operation}",site="here",status="200"}}'
+    return any(line.startswith(series) for line in lines)
+
+
+async def ends(url: str, count: int, found_by: str = "") -> list[dict[str, Any]]:
+    """The end markers, newest first, when there are so many (that were found so)."""
+    markers = (await get(f"{url}/markers")).json()["markers"]
+    found = [m for m in markers if m["phase"] == "end" and found_by in ("", m["found_by"])]
+    return found if len(found) >= count else []
+
+
+async def test_a_publish_is_detected_stored_shown_and_not_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulator() as running, Script(running.info) as script:
+        for name, value in environment(running).items():
+            monkeypatch.setenv(name, value)
+        settings = watching(running, tmp_path, "poll")
+        reread = watching(running, tmp_path, "audit", "poll")
+        async with running_app(settings, lambda: reread) as app:
+            await until(lambda: asked(app.url, "schedules"))
+            first = await script.publish()
+            (end,) = await until(lambda: ends(app.url, 1))
+            assert (end["found_by"], end["attributes"]["version"]) == ("poll", str(first["metadata"]["version"]))
+            metrics = (await get(f"{app.url}/metrics")).text
+            assert f'softphone_publish_end_timestamp_seconds{{publish="weekly",run_id="{end["run_id"]}"}}' in metrics
+            assert await app.reload() == []
+            await until(lambda: asked(app.url, "audits"))
+            await script.publish()
+            newer, older = await until(lambda: ends(app.url, 2, "poll+audit"))
+            assert newer["time"] > older["time"]
+        away = await script.publish()
+        async with running_app(settings) as app:
+            newest, *others = await until(lambda: ends(app.url, 3))
+            assert newest["attributes"]["edge"] == "absence"
+            assert newest["attributes"]["version"] == str(away["metadata"]["version"])
+            assert len(others) == 2
+    stored = JournalReader(tmp_path / "facts.db").markers()
+    assert len(stored) == 6
+    assert all(marker.at_wall_s <= time.time() for marker in stored)
+
+
+async def test_settings_without_the_credentials_of_detection_are_refused_on_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulator() as running:
+        for name, value in environment(running).items():
+            monkeypatch.setenv(name, value)
+        quiet = watching(running, tmp_path)
+        async with running_app(quiet, lambda: watching(running, tmp_path, "poll")) as app:
+            monkeypatch.delenv("CLIENT_ID")
+            (problem,) = await app.reload()
+            assert "CLIENT_ID" in problem
+            assert app.settings is quiet

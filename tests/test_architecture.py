@@ -31,8 +31,20 @@ ONE_IMPORTER = {
     "aiortc": {"media/peer.py", "media/private_names.py"},
     "prometheus_client": {"outputs/metrics.py"},
     "sqlite3": {"outputs/journal.py"},
-    "typer": {"cli.py"},
+    "typer": {"cli.py", "cli_publish.py"},
+    "locust": {"publish/locustfile.py"},
 }
+PURE_PUBLISH = (
+    *("experiment", "flow", "flow_events", "ideal", "job", "lanes", "pacing", "plan_draw", "plan_model", "plan_times"),
+    *("progress", "quiet_hours", "requests", "retry", "schedule_state", "strategies", "tally", "uploading", "watch"),
+    *("watch_edges", "watch_evidence", "watch_times", "writing"),
+)
+PURE_SIMULATOR = (
+    *("agent_events", "agents", "audit_bodies", "audit_log", "faults", "history", "limits", "model", "network"),
+    *("occurrences", "presence_bodies", "refusal_bodies", "scenario", "scenario_parts", "schedule_bodies", "schedules"),
+    *("script_runner", "softphone", "softphone_calls", "softphone_host", "softphone_keepalive", "topics", "virtual"),
+    *("stun_messages", "turn_allocations", "virtual_organisation", "virtual_rest", "world"),
+)
 PURE = (
     "analysis/*.py",
     "config/document.py",
@@ -64,12 +76,12 @@ PURE = (
             ),
         )
     ),
-    "outputs/suspicion.py",
     "probes/cadence.py",
     "probes/once.py",
     "probes/shard_messages.py",
-    "publish/experiment.py",
-    "simulator/world.py",
+    "outputs/suspicion.py",
+    *(f"publish/{name}.py" for name in PURE_PUBLISH),
+    *(f"simulator/{name}.py" for name in PURE_SIMULATOR),
 )
 IMPURE_MODULES = {
     *("asyncio", "httpx", "os", "secrets", "select", "socket", "sqlite3", "ssl", "subprocess", "threading", "time"),

@@ -125,6 +125,11 @@ def _publish(draft: Draft) -> Iterator[Conflict]:
             yield Conflict(("publish", index, "business_unit"), MISSING, "detect needs the id of a business unit")
         if job.detect and not draft.has_client:
             yield Conflict(("publish", index, "detect"), list(job.detect), "genesys.client is needed for it")
+        for way, key in (("poll", "poll_interval"), ("audit", "audit_interval")):
+            seconds = getattr(job, f"{key}_s")
+            if f"{key}_s" in job.model_fields_set and way not in job.detect:
+                allowed = f"only a job with {way} under detect has it"
+                yield Conflict(("publish", index, key), duration_text(seconds), allowed)
 
 
 def _exporter(draft: Draft) -> Iterator[Conflict]:

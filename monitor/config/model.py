@@ -125,13 +125,33 @@ class PublishJob(Part):
     business_unit: Identifier | None = Field(
         default=None, description="Id of the business unit whose schedules it publishes."
     )
-    detect: tuple[Literal["notification", "poll"], ...] = Field(
+    detect: tuple[Literal["notification", "poll", "audit"], ...] = Field(
         default=(),
-        json_schema_extra=NOT_YET,
-        description="Notice runs that nobody marks: by the platform's notifications, by polling, or both.",
+        description="Notice runs without touching the script: by the platform's notifications, by polling the "
+        "schedules, by the audit log, or several of them. docs/detection.md says what each can know.",
     )
     schedule: Moment | None = Field(
-        default=None, json_schema_extra=NOT_YET, description="When it is due, in `timezone`: days and a time."
+        default=None,
+        description="When it is due, in `timezone`: days and a time. A run found within 30m after it is taken to have "
+        "started no earlier.",
+    )
+    poll_interval_s: Annotated[float, BeforeValidator(Duration("1s", "24h"))] = Field(
+        default=15.0,
+        validation_alias="poll_interval",
+        serialization_alias="poll_interval",
+        description="With `detect: [poll]`: time from one request for the schedules to the next.",
+    )
+    audit_interval_s: Annotated[float, BeforeValidator(Duration("1s", "24h"))] = Field(
+        default=60.0,
+        validation_alias="audit_interval",
+        serialization_alias="audit_interval",
+        description="With `detect: [audit]`: time from one audit query to the next.",
+    )
+    gap_s: Annotated[float, BeforeValidator(Duration("0s", "1h"))] = Field(
+        default=60.0,
+        validation_alias="gap",
+        serialization_alias="gap",
+        description="Detected updates no further apart than this are batches of one run.",
     )
 
 

@@ -83,6 +83,20 @@ def failure(operation: str, reason: Reason, detail: object = "", fault: Fault | 
     return Failure(operation, reason, fault or FAULT_OF[reason], " ".join(str(detail).split())[:200])
 
 
+_REASON_OF_STATUS = {
+    401: Reason.AUTH,
+    403: Reason.FORBIDDEN,
+    404: Reason.NOT_FOUND,
+    429: Reason.RATE_LIMITED,
+}
+
+
+def reason_of_status(status: int) -> Reason:
+    """The reason for an HTTP status that is not a success."""
+    default = Reason.SERVER_ERROR if 500 <= status < 600 else Reason.UNEXPECTED_STATUS
+    return _REASON_OF_STATUS.get(status, default)
+
+
 class Layer(StrEnum):
     """Which link of the chain a disconnect broke."""
 

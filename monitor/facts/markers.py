@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+LONGEST_S = 31_622_400.0  # a year; nothing that a publish job tells of lasts longer
+
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?s?")
 
 
 class MarkerPhase(StrEnum):
@@ -34,3 +39,11 @@ class Marker:
     agents: int | None = None
     outcome: str | None = None
     attributes: dict[str, str] = field(default_factory=dict)
+
+
+def told_seconds(text: str) -> float | None:
+    """Seconds as an attribute tells them, such as `2`, `2.5s`; None for what is no number from 0 to LONGEST_S."""
+    if _SECONDS.fullmatch(text) is None:
+        return None
+    seconds = float(text.removesuffix("s"))
+    return seconds if seconds <= LONGEST_S else None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from monitor.facts.markers import Marker, MarkerPhase
 
 OUTCOMES = ("ok", "failed", "aborted")  # how a run or a batch may end: what a marker's `outcome` may say
 DEFAULT_LIMIT_S = 7200.0  # a run that is silent for so long without an end marker has ended as `aborted`
+WAYS = ("notification", "poll", "audit")  # how a run may be detected; whatever else `found_by` says was told
+OVERLAP_SLACK_S = 60.0  # a script may end before the platform has done what it asked for
 
 _T = TypeVar("_T")
 _Key = tuple[float, str, str, str]
@@ -32,7 +34,8 @@ class Run:
     start_wall_s is None when no start marker came, end_wall_s None while the run goes on or when its end is unknown.
     The *_min and *_max bounds hold the interval an edge lies in; they equal the edge when it was told exactly.
     outcome: `ok`, `failed`, `aborted`, or `running`. An aborted run without an end marker ends `limit_s` after its
-    last sign of life, with end_min at that sign. batches is in order of time.
+    last sign of life, with end_min at that sign. batches is in order of time. found_by: every way that told of it,
+    joined by `+`, such as `told+notification`.
     """
 
     job: str
@@ -64,7 +67,10 @@ class Run:
 
 
 def runs_of(markers: Iterable[Marker], *, now_wall_s: float, limit_s: float = DEFAULT_LIMIT_S) -> tuple[Run, ...]:
-    """The runs that these markers tell of, oldest first. The order in which markers arrived does not matter."""
+    """The runs that these markers tell of, oldest first. The order in which markers arrived does not matter.
+
+    A detected run that overlaps a told one of the same job is that run: the told edges hold.
+    """
     of_run: dict[tuple[str, str], set[_Key]] = defaultdict(set)
     by_key: dict[_Key, Marker] = {}
     for marker in markers:
@@ -72,7 +78,68 @@ def runs_of(markers: Iterable[Marker], *, now_wall_s: float, limit_s: float = DE
         by_key[key] = marker
         of_run[marker.job, marker.run_id].add(key)
     runs = [_run([by_key[key] for key in sorted(keys)], now_wall_s, limit_s) for keys in of_run.values()]
-    return tuple(sorted(runs, key=lambda run: (run.first_wall_s, run.job, run.run_id)))
+    return tuple(_in_order(_without_twins(_in_order(runs), now_wall_s)))
+
+
+def is_detected(found_by: str) -> bool:
+    """Whether nobody told of it: every way is one of detection."""
+    return set(found_by.split("+")) <= set(WAYS)
+
+
+def joined_ways(found_by: Iterable[str]) -> str:
+    """Several `found_by` as one: each way once, what was told first, then in the order of WAYS."""
+    ways = {way: None for one in found_by for way in one.split("+")}
+    return "+".join(sorted(ways, key=lambda way: WAYS.index(way) if way in WAYS else -1))
+
+
+def overlap_s(run: Run, first_wall_s: float, last_wall_s: float, now_wall_s: float) -> float:
+    """How long a run and an interval go on at once, in seconds; below 0 they are so far apart. An open run goes on."""
+    end_wall_s = max(now_wall_s, last_wall_s) if run.end_wall_s is None else run.end_wall_s
+    return min(end_wall_s, last_wall_s) - max(run.first_wall_s, first_wall_s)
+
+
+def _in_order(runs: Iterable[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: (run.first_wall_s, run.job, run.run_id))
+
+
+def _without_twins(runs: list[Run], now_wall_s: float) -> Iterable[Run]:
+    """The runs, with each detected one that is a told one's twin merged into that."""
+    told = {(run.job, run.run_id): run for run in runs if not is_detected(run.found_by)}
+    for run in runs:
+        if not is_detected(run.found_by):
+            continue
+        last_wall_s = now_wall_s if run.end_wall_s is None else run.end_wall_s
+        met = {
+            key: overlap_s(other, run.first_wall_s, last_wall_s, now_wall_s)
+            for key, other in told.items()
+            if other.job == run.job
+        }
+        twin = max(met, key=lambda key: met[key], default=None)
+        if twin is not None and met[twin] >= -OVERLAP_SLACK_S:
+            told[twin] = _merged(told[twin], run)
+        else:
+            yield run
+    yield from told.values()
+
+
+def _merged(told: Run, found: Run) -> Run:
+    """The told run, with what only detection knows."""
+    merged = replace(
+        told,
+        found_by=joined_ways((told.found_by, found.found_by)),
+        agents=found.agents if told.agents is None else told.agents,
+        batches=told.batches or found.batches,
+    )
+    if told.start_wall_s is not None or found.start_wall_s is None:
+        return merged
+    if told.end_wall_s is not None and found.start_wall_s > told.end_wall_s:
+        return merged
+    return replace(
+        merged,
+        start_wall_s=found.start_wall_s,
+        start_min_wall_s=found.start_min_wall_s,
+        start_max_wall_s=found.start_max_wall_s,
+    )
 
 
 def _run(markers: list[Marker], now_wall_s: float, limit_s: float) -> Run:

@@ -8,14 +8,15 @@ import logging
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
 from monitor.config.values import is_loopback_url
 from monitor.facts.clock import Clock
-from monitor.facts.failures import Failure, Reason, failure
-from monitor.genesys.network_errors import reason_of_os_error, reason_of_status
+from monitor.facts.failures import Failure, Reason, failure, reason_of_status
+from monitor.genesys.network_errors import reason_of_os_error
 from monitor.genesys.rest_messages import RateLimit, RestReply
 from monitor.genesys.trust import trusting_the_system
 
@@ -28,7 +29,9 @@ for _chatty in ("httpx", "httpcore"):  # they log URLs, and a channel's id in on
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What to send. secrets: strings that must never show up in a failure's detail."""
+    """What to send. content: raw bytes in place of json. secrets: strings that must never show up in a failure's
+    detail.
+    """
 
     operation: str
     method: str
@@ -37,6 +40,7 @@ class HttpRequest:
     params: Mapping[str, Any] | None = None
     json: Any = field(default=None, repr=False)
     data: Mapping[str, str] | None = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -65,7 +69,7 @@ async def exchange(http: httpx.AsyncClient, clock: Clock, request: HttpRequest, 
         return _failed(request, Reason.TIMEOUT, f"no whole answer within {timeout_s:g} s")
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, OverflowError) as error:
         return _failed(request, reason_of_http_error(error), error)
-    return _reply(request, response, raw, clock.mono_s() - sending.started_mono_s)
+    return _reply(request, response, raw, clock.mono_s() - sending.started_mono_s, clock.wall_s())
 
 
 class _Sending:
@@ -93,6 +97,7 @@ async def _send(http: httpx.AsyncClient, request: HttpRequest, sending: _Sending
         params=request.params,
         json=request.json,
         data=request.data,
+        content=request.content,
         timeout=None,
         extensions={"trace": sending.trace},
     ) as response:
@@ -103,14 +108,14 @@ async def _send(http: httpx.AsyncClient, request: HttpRequest, sending: _Sending
     return response, bytes(raw)
 
 
-def _reply(request: HttpRequest, response: httpx.Response, raw: bytes, seconds: float) -> RestReply:
+def _reply(request: HttpRequest, response: httpx.Response, raw: bytes, seconds: float, wall_s: float) -> RestReply:
     body = _decode(raw)
     return RestReply(
         operation=request.operation,
         status=response.status_code,
         body=body,
         seconds=seconds,
-        retry_after_s=_seconds(response.headers.get("retry-after")),
+        retry_after_s=_retry_after_s(response.headers, wall_s),
         correlation_id=response.headers.get("inin-correlation-id", "")[:64],
         rate_limit=_rate_limit(response.headers),
         failure=_failure_of_status(request, response.status_code, body),
@@ -167,12 +172,28 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _seconds(text: str | None) -> float | None:
+def _retry_after_s(headers: httpx.Headers, wall_s: float) -> float | None:
+    """Seconds, or a date less the answer's own Date, so that a wrong clock of ours does not matter (RFC 9110 10.2.3).
+
+    None where there is none, or nonsense.
+    """
+    text = headers.get("retry-after", "")
+    until_s, sent_s = _http_date_s(text), _http_date_s(headers.get("date", ""))
+    if until_s is not None:
+        return max(0.0, until_s - (wall_s if sent_s is None else sent_s))
     try:
-        value = float(text or "")
+        value = float(text)
     except ValueError:
         return None
     return value if 0 <= value < float("inf") else None
+
+
+def _http_date_s(text: str) -> float | None:
+    """Unix seconds of an HTTP-date, which is always GMT."""
+    try:
+        return parsedate_to_datetime(text).timestamp() if "GMT" in text else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _rate_limit(headers: httpx.Headers) -> RateLimit | None:

@@ -1,4 +1,4 @@
-"""What an operating system error, a TLS error or an HTTP status means in the closed vocabulary of failures."""
+"""What an operating system error or a TLS error means in the closed vocabulary of failures."""
 
 from __future__ import annotations
 
@@ -28,11 +28,3 @@ def reason_of_os_error(error: OSError) -> Reason:
         return Reason.UNREACHABLE
     return Reason.ERROR
 
-
-_REASON_OF_STATUS = {401: Reason.AUTH, 403: Reason.FORBIDDEN, 404: Reason.NOT_FOUND, 429: Reason.RATE_LIMITED}
-
-
-def reason_of_status(status: int) -> Reason:
-    """The reason for an HTTP status that is not a success."""
-    default = Reason.SERVER_ERROR if 500 <= status < 600 else Reason.UNEXPECTED_STATUS
-    return _REASON_OF_STATUS.get(status, default)

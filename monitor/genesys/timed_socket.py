@@ -32,9 +32,9 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from monitor.facts.clock import Clock
-from monitor.facts.failures import Failure, Reason, failure
+from monitor.facts.failures import Failure, Reason, failure, reason_of_status
 from monitor.genesys.events import PhaseTimed
-from monitor.genesys.network_errors import reason_of_os_error, reason_of_status
+from monitor.genesys.network_errors import reason_of_os_error
 from monitor.genesys.trust import trusting_the_system
 
 # its debug log would print frames, and with them tokens and channel ids

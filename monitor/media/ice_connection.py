@@ -12,7 +12,7 @@ from aioice.ice import CandidatePair, StunProtocol
 
 from monitor.facts.clock import Clock, SystemClock
 from monitor.media.interfaces import HostAddress, host_addresses
-from monitor.media.private_names import fall_silent, limit_receive_buffer
+from monitor.media.private_names import fall_silent, impair, limit_receive_buffer
 
 CONSENT_INTERVAL_S = 5.0  # RFC 7675 section 5.1, each varied by 0.8 to 1.2
 CONSENT_RETRANSMISSIONS = 3  # an answer is accepted for 7.5 s; stock aioice gives up after 0.5 s
@@ -81,6 +81,11 @@ class IceConnection(Connection):
         if not self._closing and any(pair.protocol is protocol for pair in self._nominated.values()):
             self.close_reason = self.close_reason or "path_lost"
         super().protocol_lost(protocol)
+
+    def impair(self, fate: Callable[[bytes], float | None]) -> None:
+        """Send nothing before `fate` has been asked: seconds to hold a datagram back, None to lose it."""
+        for protocol in self._protocols:
+            impair(protocol, fate)
 
     def vanish(self) -> None:
         """Fall silent on every socket, as after a power cut."""

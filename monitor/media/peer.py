@@ -162,6 +162,11 @@ class Peer:
             last_rtp_mono_s=self._reception.last_mono_s,
         )
 
+    def impair(self, fate: Callable[[bytes], float | None]) -> None:
+        """From now on ask `fate` about each datagram to send: seconds to hold it back, None to lose it."""
+        if self._pc is not None:
+            self._connection.impair(fate)
+
     def vanish(self) -> None:
         """Be gone without a goodbye: nothing is heard or sent any more. Our own losses follow; close() is still due."""
         if self._pc is not None:

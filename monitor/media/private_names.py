@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
@@ -41,6 +42,28 @@ def limit_receive_buffer(transport: Any) -> None:
     datagrams = transport if inner is None else inner.transport
     if hasattr(datagrams, "max_size"):
         datagrams.max_size = DATAGRAM_LIMIT
+
+
+def impair(protocol: Any, fate: Callable[[bytes], float | None]) -> None:
+    """Ask `fate` about every datagram that one ICE socket is to send: seconds to hold it back, None to lose it."""
+
+    def send(data: bytes, addr: tuple[str, int]) -> None:
+        delay_s = fate(data)
+        if delay_s is not None and delay_s <= 0:
+            protocol.transport.sendto(data, addr)
+        elif delay_s is not None:
+            asyncio.get_running_loop().call_later(delay_s, _send_if_open, protocol.transport, data, addr)
+
+    async def send_data(data: bytes, addr: tuple[str, int]) -> None:
+        send(data, addr)
+
+    protocol.send_stun = lambda message, addr: send(bytes(message), addr)
+    protocol.send_data = send_data
+
+
+def _send_if_open(transport: Any, data: bytes, addr: tuple[str, int]) -> None:
+    if not transport.is_closing():
+        transport.sendto(data, addr)
 
 
 def fall_silent(protocol: Any) -> None:

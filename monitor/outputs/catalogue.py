@@ -64,6 +64,7 @@ PHASE_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 GATHERING_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 20, 40)
 SERVER_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
 RECONNECT_S = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 90, 180, 300)
+BATCH_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000)
 LAG_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
 CHANNELS = ("notification", "xmpp", "websocket")
@@ -276,6 +277,14 @@ CATALOGUE: tuple[Metric, ...] = (
         help="Batches that runs have told of since this monitor started.",
         labels=("publish", "outcome"),
         closed={"outcome": OUTCOMES},
+    ),
+    Metric(
+        name="softphone_publish_batch_seconds",
+        type=Type.HISTOGRAM,
+        help="How long batches took, where their markers say so (attribute `seconds`).",
+        labels=("publish", "outcome"),
+        closed={"outcome": OUTCOMES},
+        buckets=BATCH_S,
     ),
     Metric(
         name="softphone_probe_slots_skipped_total",

@@ -51,6 +51,7 @@ class JournalError(Exception):
 class _MarkerToWrite:
     marker: Marker
     once: bool
+    instead_of: Marker | None
     written: Future[bool]
 
 
@@ -91,17 +92,18 @@ class Journal:
         except queue.Full:
             raise JournalError(f"{self._path}: {QUEUE_LIMIT} facts wait to be written") from None
 
-    async def add_marker(self, marker: Marker, *, once: bool = False) -> bool:
+    async def add_marker(self, marker: Marker, *, once: bool = False, instead_of: Marker | None = None) -> bool:
         """Write a marker; it is on disk when this returns. False when it was there already.
 
         once: any marker of this job, run and phase counts as this one (for a marker whose sender told no time).
-        Raises JournalError when it cannot be written.
+        instead_of: a stored marker that this one replaces, in one transaction. Raises JournalError when it cannot be
+        written.
         """
         if self._closing:
             raise JournalError(f"{self._path}: the journal is closed")
         written: Future[bool] = Future()
         try:
-            self._queue.put_nowait(_MarkerToWrite(marker, once, written))
+            self._queue.put_nowait(_MarkerToWrite(marker, once, instead_of, written))
         except queue.Full:
             raise JournalError(f"{self._path}: {QUEUE_LIMIT} facts wait to be written") from None
         return await asyncio.wrap_future(written)
@@ -303,6 +305,11 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _insert_marker(connection: sqlite3.Connection, item: _MarkerToWrite) -> bool:
+    if item.instead_of is not None:
+        connection.execute(
+            "DELETE FROM markers WHERE job = ? AND run_id = ? AND phase = ? AND at_wall_s = ?",
+            marker_row(item.instead_of)[:4],
+        )
     job, run_id, phase, at_wall_s, text = marker_row(item.marker)
     if item.once and item.marker.phase is not MarkerPhase.BATCH:
         known = connection.execute(

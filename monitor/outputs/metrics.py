@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 
 from monitor.facts.clock import Clock, SystemClock
-from monitor.facts.markers import Marker, MarkerPhase
+from monitor.facts.markers import Marker, MarkerPhase, told_seconds
 from monitor.facts.observations import Observation
 from monitor.facts.probe_result import ProbeResult
 from monitor.facts.runs import DEFAULT_LIMIT_S
@@ -75,12 +75,17 @@ class Metrics:
         self._standing.fact(fact)
         record(fact, self)
 
-    def marker(self, marker: Marker) -> None:
-        """Take a new marker in, in any order; one that was taken in before must not come again."""
-        told_apart = self._standing.marker(marker)
-        if marker.phase is MarkerPhase.BATCH:
+    def marker(self, marker: Marker, *, instead_of: Marker | None = None) -> None:
+        """Take a new marker in, in any order; one that was taken in before must not come again.
+
+        instead_of: a marker taken in before that this one replaces; a batch is not counted again then.
+        """
+        told_apart = self._standing.marker(marker, instead_of)
+        if marker.phase is MarkerPhase.BATCH and instead_of is None:
             job = marker.job if told_apart else OTHER
-            self.count("softphone_publish_batches_total", publish=job, outcome=marker.outcome or "ok")
+            outcome, seconds = marker.outcome or "ok", told_seconds(marker.attributes.get("seconds", ""))
+            self.count("softphone_publish_batches_total", publish=job, outcome=outcome)
+            self.measure("softphone_publish_batch_seconds", seconds, publish=job, outcome=outcome)
 
     def restore(self, markers: Iterable[Marker]) -> None:
         """Take in markers from before a restart: their runs are shown, their batches are not counted again."""
@@ -106,13 +111,13 @@ class Metrics:
         assert isinstance(child, Counter)
         child.inc(amount)
 
-    def measure(self, name: str, value: float | None, *, fact: Observation, **labels: str) -> None:
+    def measure(self, name: str, value: float | None, *, fact: Observation | None = None, **labels: str) -> None:
         """Enter a measured value into a histogram (recording.Sheet); what is no measured value is not entered."""
         if value is None or not math.isfinite(value) or value < 0:
             return
         child = self._recorded[name].child({**labels, "site": self._site})
         assert isinstance(child, Histogram)
-        child.observe(value, _exemplar(fact))
+        child.observe(value, None if fact is None else _exemplar(fact))
 
     def _create_known(self, options: MetricsOptions) -> None:
         for name, recorded in self._recorded.items():

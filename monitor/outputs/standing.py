@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.facts.clock import Clock
-from monitor.facts.markers import Marker, MarkerPhase
+from monitor.facts.markers import Marker, MarkerPhase, told_seconds
 from monitor.facts.observations import ConnectionChanged, Observation, ProcessEnded, TokenObserved
 from monitor.facts.runs import DEFAULT_LIMIT_S, Run, runs_of
 from monitor.outputs.catalogue import OPEN_VALUES_LIMIT
@@ -82,12 +82,13 @@ class Published:
         self.limit_s = limit_s
         self._markers: dict[str, dict[str, list[Marker]]] = {job: {} for job in self.jobs}
 
-    def feed(self, marker: Marker) -> bool:
-        """Take a marker in, in any order. False when its job is one too many to be told apart."""
+    def feed(self, marker: Marker, instead_of: Marker | None = None) -> bool:
+        """Take a marker in, in any order, in the place of another. False when its job is one too many to tell apart."""
         if marker.job not in self._markers and len(self._markers) >= OPEN_VALUES_LIMIT:
             return False
         of_job = self._markers.setdefault(marker.job, {})
-        of_job[marker.run_id] = _edges([*of_job.get(marker.run_id, []), marker])
+        others = [other for other in of_job.get(marker.run_id, []) if not _is_same(other, instead_of)]
+        of_job[marker.run_id] = _edges([*others, _with_pause(marker)])
         if len(of_job) > self.runs:
             del of_job[min(of_job, key=lambda run_id: min(m.at_wall_s for m in of_job[run_id]))]
         return True
@@ -101,6 +102,18 @@ class Published:
             yield Reading("softphone_publish_active", {"publish": job}, float(active))
             for run in runs:
                 yield from _run_readings(run)
+
+
+def _is_same(marker: Marker, other: Marker | None) -> bool:
+    """Whether two markers of one run are of one identity."""
+    return other is not None and (marker.phase, marker.at_wall_s) == (other.phase, other.at_wall_s)
+
+
+def _with_pause(marker: Marker) -> Marker:
+    """The marker with the pause that its attributes tell of, where it has none of its own."""
+    if marker.pause_s is not None or "pause" not in marker.attributes:
+        return marker
+    return replace(marker, pause_s=told_seconds(marker.attributes["pause"]))
 
 
 def _edges(markers: list[Marker]) -> list[Marker]:
@@ -144,10 +157,10 @@ class Standing:
             self._tokens.feed(fact)
             self._suspicion.feed(fact, self._clock.mono_s())
 
-    def marker(self, marker: Marker) -> bool:
-        """Take a marker into account. False when its job is one too many to be told apart."""
+    def marker(self, marker: Marker, instead_of: Marker | None = None) -> bool:
+        """Take a marker into account, in the place of another. False when its job is one too many to be told apart."""
         with self._lock:
-            return self._published.feed(marker)
+            return self._published.feed(marker, instead_of)
 
     def reloaded(self, *, good: bool) -> None:
         """Remember whether the last reading of the settings succeeded."""

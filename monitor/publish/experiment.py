@@ -1,13 +1,15 @@
-"""The design of a randomised experiment: which blocks get the publish load is drawn by seed before anything is run."""
+"""The design of a randomised experiment: which block gets which arm is drawn by seed before anything is run."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 PUBLISH = "publish"
 NONE = "none"
 FEWEST_BLOCKS = 8  # with 6, even a perfect result is one of 20 arrangements: p = 0.05, and nothing to spare
+FEWEST_ARMS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,19 @@ def plan(seed: int, blocks: int, load_s: float, washout_s: float) -> tuple[Plann
         PlannedBlock(index, arm, start_s, load_s, start_s + load_s)
         for index, (arm, start_s) in enumerate(zip(arms, starts, strict=True))
     )
+
+
+def draw_replicates(seed: int, arms: Sequence[str], replicates: int, stratum: str = "") -> tuple[tuple[str, ...], ...]:
+    """Permuted blocks: each replicate holds every arm once, in an order of its own, every order as likely.
+
+    stratum: what is drawn separately, such as one weekday and time; another stratum is another draw. Raises ValueError
+    for fewer than two arms, an arm that is named twice, or no replicate.
+    """
+    if len(arms) < FEWEST_ARMS:
+        raise ValueError(f"{len(arms)} arms: at least {FEWEST_ARMS} are needed")
+    if twice := [arm for arm in arms if list(arms).count(arm) > 1]:
+        raise ValueError(f"arm {twice[0]} is named twice")
+    if replicates < 1:
+        raise ValueError(f"{replicates} replicates: at least 1 is needed")
+    source = random.Random(f"{seed}:{stratum}")  # noqa: S311 - a design must be repeatable from its seed
+    return tuple(tuple(source.sample(list(arms), len(arms))) for _ in range(replicates))

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
-from monitor.config.values import is_loopback
 from monitor.facts.clock import Clock
 from monitor.genesys.regions import Endpoints
 from monitor.genesys.rest_messages import RestReply
+from monitor.publish.guard import off_loopback
+from monitor.publish.requests import WRITES, Builder, is_id
+from monitor.publish.tally import quantiles, status_word
+
+__all__ = ["LoadResult", "apply_load", "quantiles"]
 
 FASTEST_PER_S = 1000.0
 MOST_IN_FLIGHT = 64
 GRACE_S = 5.0
 CALL_TIMEOUT_S = 10.0
-QUANTILES = (0.5, 0.9, 0.99, 1.0)
 
 
 class Caller(Protocol):
@@ -84,17 +84,16 @@ async def apply_load(
 
 
 def _refuse_off_loopback(endpoints: Endpoints) -> None:
-    for url in (endpoints.rest, endpoints.login, endpoints.streaming):
-        host = urlsplit(url).hostname or ""
-        if not is_loopback(host):
-            raise ValueError(f"load is applied to a simulator on loopback only, and {host or url!r} is not on loopback")
+    outside = off_loopback(endpoints)
+    if outside is not None:
+        raise ValueError(f"load is applied to a simulator on loopback only, and {outside!r} is not on loopback")
 
 
 def _refuse_nonsense(agents: Sequence[str], rate_per_s: float, seconds: float) -> None:
     if not agents:
         raise ValueError("load needs at least one user id")
     for agent in agents:
-        if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", agent) is None:
+        if not is_id(agent):
             raise ValueError(f"{agent!r} is not a user id")
     if not 0 < rate_per_s <= FASTEST_PER_S:
         raise ValueError(f"a rate of {rate_per_s} calls a second is not between 0 and {FASTEST_PER_S:.0f}")
@@ -109,6 +108,7 @@ class _Run:
         self._rest = rest
         self._agents = agents
         self._clock = clock
+        self._builder = Builder()
         self._statuses: Counter[str] = Counter()
         self._latencies_s: list[float] = []
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -152,19 +152,14 @@ class _Run:
     async def _write(self, slot: int) -> None:
         """The slot's write: for each agent in turn its presence, then its routing status."""
         agent = self._agents[slot // 2 % len(self._agents)]
-        if slot % 2 == 0:
-            body: dict[str, Any] = {"presenceDefinition": {"systemPresence": "Available"}}
-            path = f"/api/v2/users/{agent}/presences/purecloud"
-            reply = await self._rest.call("presence", "PATCH", path, json=body, timeout_s=CALL_TIMEOUT_S)
-        else:
-            body = {"userId": agent, "status": "IDLE"}
-            path = f"/api/v2/users/{agent}/routingstatus"
-            reply = await self._rest.call("routing_status", "PUT", path, json=body, timeout_s=CALL_TIMEOUT_S)
+        request = self._builder.write(WRITES[slot % len(WRITES)], agent)
+        reply = await self._rest.call(
+            request.operation, request.method, request.path, json=request.body, timeout_s=CALL_TIMEOUT_S
+        )
         self._count(reply)
 
     def _count(self, reply: RestReply) -> None:
-        reason = reply.failure.reason.value if reply.failure is not None else "error"
-        self._statuses[str(reply.status) if reply.status is not None else reason] += 1
+        self._statuses[status_word(reply)] += 1
         if reply.ok and reply.seconds is not None:
             self._latencies_s.append(reply.seconds)
 
@@ -178,9 +173,3 @@ class _Run:
             crowded=self._crowded,
             unfinished=self._unfinished,
         )
-
-
-def quantiles(values: Sequence[float]) -> dict[float, float]:
-    """The nearest-rank quantiles of the values, {} when there are none."""
-    ordered = sorted(values)
-    return {q: ordered[math.ceil(q * len(ordered)) - 1] for q in QUANTILES} if ordered else {}

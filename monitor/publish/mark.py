@@ -58,15 +58,16 @@ def run_marked(
     """Run `command` between a start and an end marker; its exit status, 128 + n when signal n ended it.
 
     SIGINT, SIGTERM and SIGHUP are handed on to the command, and the end marker is written when it has ended. The
-    command finds its job and run in MONITOR_JOB and MONITOR_RUN_ID, so that `mark batch` inside needs neither. The
-    markers carry the true times although the start is delivered while the command already runs. `aborted` stands for
-    a run that a signal ended or that we were told to end, `failed` for any other status but 0.
+    command finds its job, run and monitor in MONITOR_JOB, MONITOR_RUN_ID and MONITOR_URL, so that `mark batch` or
+    `publish_run` inside need none of them. The markers carry the true times although the start is delivered while the
+    command already runs. `aborted` stands for a run that a signal ended or that we were told to end, `failed` for any
+    other status but 0.
     """
     run_id = run_id or new_run_id()
     child = _Child()
     with _forwarding(child.signal):
         started_wall_s = time.time()
-        problem = child.start(command, {"MONITOR_JOB": job, "MONITOR_RUN_ID": run_id})
+        problem = child.start(command, {"MONITOR_JOB": job, "MONITOR_RUN_ID": run_id, "MONITOR_URL": client.url})
         if problem:
             print(problem, file=stderr or sys.stderr, flush=True)
         try:

@@ -14,6 +14,7 @@ from monitor.facts.failures import Failure, Layer
 from monitor.media.peer import Peer
 from monitor.media.peer_events import PeerEvent, PeerEventKind, PeerOptions
 from monitor.simulator import server_stanzas as stanzas
+from monitor.simulator.impairments import Impairments
 from monitor.simulator.platform import Platform, User
 from monitor.simulator.trickle import candidate_fragment, split_candidates
 from monitor.simulator.xmpp_session import XmppSession
@@ -190,6 +191,7 @@ class Call:
             options=PeerOptions(silence_timeout_s=0.0),
         )
         offer = await self._peer.offer(OFFER_MID)
+        self._peer.impair(Impairments(self._platform).far_end(self.user.id))
         if isinstance(offer, Failure):
             log.warning("call %s: no offer: %s", self.sid, offer)
             await self._hang_up("general-error")

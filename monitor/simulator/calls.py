@@ -81,6 +81,15 @@ class Calls:
             for sid, call in self._calls.items()
         }
 
+    async def end_of(self, user_id: str, reason: str) -> None:
+        """Hang up every call of a user."""
+        for call in [call for call in self._calls.values() if call.user.id == user_id and not call.ended]:
+            await call.ask("hang_up", reason)
+
+    def going_on(self, user_id: str) -> list[Call]:
+        """The user's calls that are not over."""
+        return [call for call in self._calls.values() if call.user.id == user_id and not call.ended]
+
     # Clients
 
     def message(self, session: XmppSession, name: str, sid: str) -> None:

@@ -8,8 +8,9 @@ from pydantic import Field
 from starlette.routing import Route
 
 from monitor.facts.clock import rfc3339
-from monitor.simulator.gate import Answer, Body, Call, Gate, RestError, checked, invalid, not_found
+from monitor.simulator.gate import Answer, Body, Call, Gate, checked
 from monitor.simulator.model import Channel
+from monitor.simulator.refusal_bodies import RefusedError, invalid, not_found
 from monitor.simulator.topics import MAX_TOPICS
 
 CONNECTION_TYPES = {"": "notification", "websocket": "notification", "streaming": "streaming"}
@@ -90,16 +91,16 @@ def _subscribe(call: Call, *, replace: bool) -> Answer:
     permitted = [name for name in names if name not in rejected]
     if rejected and not call.flag("ignoreErrors"):
         name, why = next(iter(rejected.items()))
-        raise RestError(403, "not.authorized", f"Subscription to {name} was rejected: {why}.")
+        raise RefusedError(403, "not.authorized", f"Subscription to {name} was rejected: {why}.")
     kept = set() if replace else set(channel.topics)
     if len(kept.union(permitted)) > MAX_TOPICS:
-        raise RestError(400, "bad.request", f"A channel can have at most {MAX_TOPICS} topics.")
+        raise RefusedError(400, "bad.request", f"A channel can have at most {MAX_TOPICS} topics.")
     call.platform.subscribe(channel, permitted, replace=replace)
     return Answer(_entities(permitted, rejected))
 
 
 def _own(call: Call) -> Channel:
-    """The channel that the path names, if it is the caller's; RestError 404."""
+    """The channel that the path names, if it is the caller's; RefusedError 404."""
     channel = call.platform.live_channel(call.path["channel_id"])
     if channel is None or channel.owner != call.owner().owner:
         raise not_found("channel")

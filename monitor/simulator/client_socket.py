@@ -35,19 +35,32 @@ class SimulatedConnection(ServerConnection):
     """A WebSocket connection whose wire can go dead (`swallowing`) or be reset."""
 
     swallowing = False
+    refuses: Callable[[], bool] = staticmethod(lambda: False)  # whether nobody is let in at the moment
+    user_id = ""  # whose softphone it is, once that is known
+    heard_s = 0.0  # of the loop's time: when bytes last came from the client
     _control_frames: Shaper | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Answers leave at once: a measured client must not wait for Nagle's algorithm."""
         super().connection_made(transport)
+        self.heard_s = self.loop.time()
         wire = transport.get_extra_info("socket")
         if wire is not None and wire.family in (socket.AF_INET, socket.AF_INET6):
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(transport, "max_size"):  # asyncio's own way to say how much to read at a time; 256 KiB else
             transport.max_size = READ_BYTES
+        if self.refuses():
+            self.reset()
+
+    @property
+    def address(self) -> str:
+        """The client's IP address; empty before the TLS handshake is done, and once the transport is gone."""
+        known = self.remote_address if hasattr(self, "transport") else None
+        return str((known or ("",))[0])
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in, unless the wire is dead: then the kernel acknowledges them and nobody reads them."""
+        self.heard_s = self.loop.time()
         if not self.swallowing:
             super().data_received(data)
 
@@ -107,8 +120,8 @@ class Outbox:
 
     def put(self, text: str, work: str) -> None:
         """Queue one frame; it leaves after the World's turn for `work`, computed now."""
-        now = self._platform.clock.mono_s()
-        self._add(Frame(now + self._platform.world.signalling_turn(now, work), text))
+        delay_s = self._platform.signalling_delay_s(work)
+        self._add(Frame(self._platform.clock.mono_s() + delay_s, text))
 
     def finish(self, code: int, reason: str) -> None:
         """Close the connection once everything before has been sent; nothing is taken afterwards."""

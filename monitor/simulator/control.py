@@ -13,8 +13,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from monitor.simulator.faults import Order, refusal
-from monitor.simulator.gate import Gate, RestError, parse_json, read_body
+from monitor.simulator.gate import Gate, parse_json, read_body
 from monitor.simulator.model import StreamingControl
+from monitor.simulator.refusal_bodies import RefusedError
 from monitor.simulator.scenario import ScenarioError, parse_scenario
 
 MAX_BODY_BYTES = 100_000
@@ -63,6 +64,7 @@ class Control:
                 self._fail,
             ),
             "load": ({"rps": (_number(10_000), REQUIRED), "seconds": (_number(86_400), REQUIRED)}, self._load),
+            "token": ({"user": (_text, REQUIRED)}, self._token),
             "scenario": ({}, self._scenario),
             "reset": ({}, self._reset),
         }
@@ -82,7 +84,7 @@ class Control:
             status, body = 404, {"message": str(error.args[0] if error.args else error)}
         except ValueError as error:
             status, body = 400, {"message": str(error)}
-        except RestError as error:
+        except RefusedError as error:
             status, body = error.refusal.status, {"message": error.refusal.message}
         except Exception:
             log.exception("control %s failed", request.path_params["verb"])
@@ -134,9 +136,16 @@ class Control:
         return await self._streaming().cxfr()
 
     async def _state(self) -> dict[str, Any]:
-        rest_s, signalling_s = self._platform.world.backlogs_s(self._platform.clock.mono_s())
-        backlog = {"rest_seconds": rest_s, "signalling_seconds": signalling_s}
-        return {**self._streaming().state(), "scenario": self._platform.scenario.name, "backlog": backlog}
+        """What is connected and called; the scenario, how far it has come, and what its simulated agents do."""
+        platform = self._platform
+        rest_s, signalling_s = platform.world.backlogs_s(platform.arrive())
+        return {
+            **self._streaming().state(),
+            "scenario": platform.scenario.name,
+            "backlog": {"rest_seconds": rest_s, "signalling_seconds": signalling_s},
+            "scenario_seconds": platform.now_s(),
+            **(platform.live.state() if platform.live is not None else {}),
+        }
 
     # Events, REST faults, load, scenario
 
@@ -151,7 +160,24 @@ class Control:
         return {"times": times}
 
     async def _load(self, rps: float, seconds: float) -> dict[str, Any]:
-        return {"calls": self._platform.world.add_load(self._platform.clock.mono_s(), rps, seconds)}
+        return {"calls": self._platform.world.add_load(self._platform.arrive(), rps, seconds)}
+
+    async def _token(self, user: str) -> dict[str, Any]:
+        """A new token of one simulated agent, so that any number of real softphones can be theirs.
+
+        user: an id, or the agent's place from 0 on, in the order of GET users. The scenario's sites take agents in the
+        same order.
+        """
+        platform = self._platform
+        ids = list(platform.users)
+        if user.isascii() and user.isdigit() and len(user) < 6:
+            user = ids[int(user)] if int(user) < len(ids) else ""
+        if user not in platform.users:
+            raise ControlError(404, f"no such user; there are {len(ids)}, numbered from 0")
+        value, life_s = platform.issue_user_token(user)
+        found = platform.users[user]
+        told = {"user": user, "name": found.name, "jid": found.jid, "station": found.station_id}
+        return {**told, "site": platform.site_of(user), "token": value, "expires_in": life_s}
 
     async def _scenario(self, body: bytes) -> dict[str, Any]:
         try:
@@ -163,9 +189,8 @@ class Control:
         return {"scenario": wanted.name}
 
     async def _reset(self) -> dict[str, Any]:
-        """Back to the first scenario: queues empty, faults lifted, rate-limit windows forgotten, black hole ended."""
+        """The first scenario from its beginning: queues and rate-limit windows empty, faults lifted, no black hole."""
         self._gate.faults.clear()
-        self._gate.limiter.clear()
         self._platform.use_scenario(self._first_scenario)
         if self._platform.streaming is not None:
             await self._platform.streaming.reset()

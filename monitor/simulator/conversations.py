@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 from starlette.routing import Route
 
-from monitor.simulator.gate import Answer, Body, Call, Gate, RestError, not_found
+from monitor.simulator.gate import Answer, Body, Call, Gate
 from monitor.simulator.model import CallControl
+from monitor.simulator.refusal_bodies import RefusedError, not_found
 
 
 class CreateCall(Body):
@@ -43,7 +44,7 @@ async def place(call: Call) -> Answer:
     try:
         conversation_id = await _calls(call).place_call(user.id, wanted.phoneNumber)
     except LookupError as error:
-        raise RestError(400, "bad.request", f"The call could not be placed: {error}") from None
+        raise RefusedError(400, "bad.request", f"The call could not be placed: {error}") from None
     return Answer({"id": conversation_id, "selfUri": f"/api/v2/conversations/calls/{conversation_id}"}, 202)
 
 
@@ -62,7 +63,7 @@ async def change(call: Call) -> Answer:
     try:
         found = await _calls(call).set_participant_state(path["conversation_id"], path["participant_id"], changes)
     except LookupError as error:  # it has just ended, or its client floods it
-        raise RestError(409, "conflict", f"The call could not be changed: {error}") from None
+        raise RefusedError(409, "conflict", f"The call could not be changed: {error}") from None
     if not found:
         raise not_found("participant")
     return Answer(status=202)
@@ -70,5 +71,5 @@ async def change(call: Call) -> Answer:
 
 def _calls(call: Call) -> CallControl:
     if call.platform.calls is None:
-        raise RestError(503, "service.unavailable", "This simulator was started without calls.")
+        raise RefusedError(503, "service.unavailable", "This simulator was started without calls.")
     return call.platform.calls

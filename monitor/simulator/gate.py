@@ -13,11 +13,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from monitor.simulator.agents import SHARED_TOKEN
 from monitor.simulator.faults import FaultOrders, refusal, too_many_requests
-from monitor.simulator.limits import Allowance, RateLimiter
+from monitor.simulator.limits import Allowance
 from monitor.simulator.model import Grant, Refusal, User
 from monitor.simulator.platform import Platform
+from monitor.simulator.refusal_bodies import RefusedError, error_body, invalid, not_found
 
+MAX_PAGE = 500
 MAX_BODY_BYTES = 512_000  # the documented request.bytes.max
 DISCARD_LIMIT_BYTES = 8_000_000  # read this much of an oversized body before answering, so that the answer is seen
 NO_STORE = {"Cache-Control": "no-cache, no-store, must-revalidate"}
@@ -32,25 +35,7 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
-BodyT = TypeVar("BodyT", bound=Body)
-
-
-class RestError(Exception):
-    """Ends a call with a refusal."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.refusal = Refusal(status, code, message)
-
-
-def not_found(what: str) -> RestError:
-    """404 for a resource that is not there."""
-    return RestError(404, "not.found", f"The requested {what} was not found.")
-
-
-def invalid(message: str) -> RestError:
-    """400 for a value that cannot be used."""
-    return RestError(400, "invalid.value", message)
+BodyT = TypeVar("BodyT", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +56,14 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Any
+    remote_ip: str = ""
 
     def read(self, model: type[BodyT]) -> BodyT:
-        """The body as `model`; RestError 400 names the first field at fault."""
+        """The body as `model`; RefusedError 400 names the first field at fault."""
         return checked(model, self.body)
 
     def user(self) -> User:
-        """The user that the path names, or the token's own for `me`. RestError 404."""
+        """The user that the path names, or the token's own for `me`. RefusedError 404."""
         user_id = self.path.get("user_id", "me")
         if user_id == "me":
             return self.own_user()
@@ -87,9 +73,9 @@ class Call:
         return user
 
     def own_user(self) -> User:
-        """The user of the token; RestError 400 for client credentials, which have none."""
+        """The user of the token; RefusedError 400 for client credentials, which have none."""
         if self.grant is None or self.grant.user_id is None:
-            raise RestError(
+            raise RefusedError(
                 400,
                 "bad.request",
                 "This request requires a user context. Client credentials cannot be used for requests that require it.",
@@ -106,18 +92,30 @@ class Call:
         return self.query.get(name, "").lower() == "true"
 
     def number(self, name: str, default: int, highest: int) -> int:
-        """A whole query parameter from 1 to `highest`; RestError 400."""
+        """A whole query parameter from 1 to `highest`; RefusedError 400."""
         text = self.query.get(name, str(default))
         if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= highest):
             raise invalid(f"{name} must be a whole number from 1 to {highest}")
         return int(text)
 
 
+def page_of(call: Call, entities: list[dict[str, Any]]) -> dict[str, Any]:
+    """The page that the query asks for; RefusedError 400 for one that cannot be."""
+    page, size = call.number("pageNumber", 1, 1_000_000), call.number("pageSize", 25, MAX_PAGE)
+    return {
+        "entities": entities[(page - 1) * size : page * size],
+        "pageSize": size,
+        "pageNumber": page,
+        "total": len(entities),
+        "pageCount": -(-len(entities) // size),
+    }
+
+
 Handler = Callable[[Call], Awaitable[Answer]]
 
 
 def checked(model: type[BodyT], value: Any) -> BodyT:
-    """`value` (parsed JSON) as `model`; RestError 400 names the first field at fault."""
+    """`value` (parsed JSON) as `model`; RefusedError 400 names the first field at fault."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -132,7 +130,6 @@ class Gate:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self.faults = FaultOrders()
-        self.limiter = RateLimiter()
 
     def route(
         self, method: str, path: str, operation: str, handler: Handler, *, auth: bool = True, any_type: bool = False
@@ -157,15 +154,17 @@ class Gate:
                 return refused(request, ordered)
             grant = self._authenticate(request) if auth else None
             if auth:
-                allowance = self._take_allowance(request)
+                allowance = self._take_allowance(request, grant)
                 if allowance.limited:
                     return refused(request, too_many_requests(allowance.reset_s))
             raw = await read_body(request, MAX_BODY_BYTES)
             body = None if any_type else parse_json(raw, request.headers.get("content-type", ""))
             if full := await self.platform.rest_turn(operation):
                 return limits_told(refused(request, full), allowance)
-            answer = await handler(Call(self.platform, grant, request.path_params, request.query_params, body))
-        except RestError as error:
+            address = request.client.host if request.client is not None else ""
+            call = Call(self.platform, grant, request.path_params, request.query_params, body, address)
+            answer = await handler(call)
+        except RefusedError as error:
             return limits_told(refused(request, error.refusal), allowance)
         return limits_told(reply(answer), allowance)
 
@@ -173,17 +172,20 @@ class Gate:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             text = "No authentication bearer token specified in authorization header."
-            raise RestError(401, "authentication.required", text)
+            raise RefusedError(401, "authentication.required", text)
         grant = self.platform.grant(token)
         if grant is None and self.platform.knows_token(token):
-            raise RestError(401, "credentials.expired", "The supplied credentials have expired.")
+            raise RefusedError(401, "credentials.expired", "The supplied credentials have expired.")
         if grant is None:
-            raise RestError(401, "bad.credentials", "Invalid login credentials.")
+            raise RefusedError(401, "bad.credentials", "Invalid login credentials.")
         return grant
 
-    def _take_allowance(self, request: Request) -> Allowance:
-        token = request.headers["authorization"].partition(" ")[2]
-        return self.limiter.take(token, self.platform.clock.mono_s(), self.platform.scenario.rate_limit)
+    def _take_allowance(self, request: Request, grant: Grant | None) -> Allowance:
+        """One call in its token's window; agents may all share one token, and so one window, real and simulated."""
+        window, platform = request.headers["authorization"].partition(" ")[2], self.platform
+        if platform.scenario.shared_agent_token and grant is not None and grant.user_id is not None:
+            window = SHARED_TOKEN
+        return platform.limiter.take(window, platform.arrive(), platform.scenario.rate_limit)
 
 
 def request_line(request: Request) -> str:
@@ -193,7 +195,7 @@ def request_line(request: Request) -> str:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; RestError 413 above `limit` bytes."""
+    """The whole body; RefusedError 413 above `limit` bytes."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
@@ -202,21 +204,21 @@ async def read_body(request: Request, limit: int) -> bytes:
         elif size > limit + DISCARD_LIMIT_BYTES:
             break
     if size > limit:
-        raise RestError(413, "request.entity.too.large", f"The request is over the size limit of {limit} bytes.")
+        raise RefusedError(413, "request.entity.too.large", f"The request is over the size limit of {limit} bytes.")
     return b"".join(chunks)
 
 
 def parse_json(raw: bytes, content_type: str) -> Any:
-    """The body's JSON, None for an empty body. RestError 415 for another type, 400 for what is not JSON."""
+    """The body's JSON, None for an empty body. RefusedError 415 for another type, 400 for what is not JSON."""
     if not raw.strip():
         return None
     if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise RestError(415, "unsupported.media.type", "The request body must be application/json.")
+        raise RefusedError(415, "unsupported.media.type", "The request body must be application/json.")
     try:
         value = json.loads(raw, parse_constant=_no_constant)
         json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no Unicode text: refuse it here
     except (ValueError, RecursionError):
-        raise RestError(400, "bad.request", "The request body is not valid JSON.") from None
+        raise RefusedError(400, "bad.request", "The request body is not valid JSON.") from None
     return value
 
 
@@ -234,14 +236,7 @@ def reply(answer: Answer) -> Response:
 
 def refused(request: Request, why: Refusal) -> Response:
     """A refusal as ErrorBody; contextId is the correlation id that the headers carry."""
-    body = {
-        "message": why.message,
-        "code": why.code,
-        "status": why.status,
-        "contextId": request.state.correlation_id,
-        "details": [],
-        "errors": [],
-    }
+    body = error_body(why, request.state.correlation_id)
     headers = {**NO_STORE, **HSTS}
     if why.retry_after_s is not None:
         headers["Retry-After"] = str(why.retry_after_s)

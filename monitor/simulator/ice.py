@@ -6,24 +6,16 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import socket
-import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-MAGIC_COOKIE: Final = 0x2112A442  # RFC 8489 section 5
-HEADER: Final = struct.Struct("!HHI12s")  # type, length, cookie, transaction id
-BINDING_REQUEST: Final = 0x0001
-BINDING_SUCCESS: Final = 0x0101
-BINDING_ERROR: Final = 0x0111
-XOR_MAPPED_ADDRESS: Final = 0x0020
-ERROR_CODE: Final = 0x0009
-UNKNOWN_ATTRIBUTES: Final = 0x000A
-# Comprehension-required attributes (below 0x8000) that a Binding request may carry without our having to act on them:
-# USERNAME, MESSAGE-INTEGRITY, its SHA256 form, REALM, NONCE, and PRIORITY and USE-CANDIDATE of RFC 8445.
-UNDERSTOOD: Final = frozenset({0x0006, 0x0008, 0x001C, 0x0014, 0x0015, 0x0024, 0x0025})
-MAX_DATAGRAM: Final = 2048
+from monitor.simulator.stun_messages import Address, binding_response
+
 CREDENTIAL_LIFETIME_S: Final = 86_400  # what a real capture shows: the username expires a day after it was issued
+
+# What becomes of a datagram that came in (source, bytes): seconds until it is answered, None when it is lost.
+Fate = Callable[[Address, bytes], float | None]
 
 
 class TurnSettings(Protocol):
@@ -55,100 +47,73 @@ class IceService:
     password: str | None = field(default=None, repr=False)
 
 
-def turn_credentials(username: str, secret: str, wall_s: float) -> tuple[str, str]:
+def turn_credentials(
+    username: str, secret: str, wall_s: float, life_s: float = CREDENTIAL_LIFETIME_S
+) -> tuple[str, str]:
     """Username `{expiry}:{username}` and its base64 HMAC-SHA1: what coturn's use-auth-secret accepts until expiry."""
-    timed = f"{int(wall_s) + CREDENTIAL_LIFETIME_S}:{username}"
-    digest = hmac.new(secret.encode(), timed.encode(), hashlib.sha1).digest()
-    return timed, base64.b64encode(digest).decode()
+    timed = f"{int(wall_s + life_s)}:{username}"
+    return timed, _password(timed, secret)
 
 
-def turn_services(turn: TurnSettings | None, wall_s: float) -> tuple[IceService, ...]:
-    """The TURN services to hand out now, one for each transport; none without a TURN server."""
+def expiry_of(username: str) -> float:
+    """When the credentials of a username that turn_credentials made expire, Unix seconds; 0 when it is no such."""
+    expiry = username.partition(":")[0]
+    return float(expiry) if expiry.isascii() and expiry.isdigit() and len(expiry) < 13 else 0.0
+
+
+def valid_password(username: str, secret: str, wall_s: float) -> str | None:
+    """The password of a username that turn_credentials made with `secret`; None when it has expired or is no such."""
+    return _password(username, secret) if wall_s < expiry_of(username) else None
+
+
+def _password(timed: str, secret: str) -> str:
+    return base64.b64encode(hmac.new(secret.encode(), timed.encode(), hashlib.sha1).digest()).decode()
+
+
+def turn_services(
+    turn: TurnSettings | None, wall_s: float, life_s: float = CREDENTIAL_LIFETIME_S
+) -> tuple[IceService, ...]:
+    """The TURN services to hand out now, one for each transport; none without a TURN server.
+
+    life_s: how long timed credentials are good for from now; of no use with a fixed password.
+    """
     if turn is None:
         return ()
     username, password = turn.username, turn.password
     if turn.secret is not None:
-        username, password = turn_credentials(turn.username, turn.secret, wall_s)
+        username, password = turn_credentials(turn.username, turn.secret, wall_s, life_s)
     return tuple(IceService("turn", turn.host, turn.port, way, username, password) for way in turn.transports)
 
 
-def binding_response(datagram: bytes, source: tuple[str, int]) -> bytes | None:
-    """The answer to one datagram from `source`, or None when it is not a STUN Binding request. Never raises.
-
-    RFC 8489 section 6.3.1: unknown comprehension-required attributes get a 420 error that names them.
-    """
-    if not HEADER.size <= len(datagram) <= MAX_DATAGRAM:
-        return None
-    kind, length, cookie, transaction = HEADER.unpack_from(datagram)
-    if kind != BINDING_REQUEST or cookie != MAGIC_COOKIE or length % 4 or length != len(datagram) - HEADER.size:
-        return None
-    attributes = _attribute_types(datagram[HEADER.size :])
-    if attributes is None:
-        return None
-    unknown = [name for name in attributes if name < 0x8000 and name not in UNDERSTOOD]
-    if unknown:
-        return _message(BINDING_ERROR, transaction, _unknown_attributes(unknown[:16]))
-    return _message(BINDING_SUCCESS, transaction, _xor_mapped_address(source, transaction))
-
-
-def _attribute_types(body: bytes) -> list[int] | None:
-    """The attributes' types in order, or None when their lengths do not add up."""
-    types, at = [], 0
-    while at < len(body):
-        name, length = struct.unpack_from("!HH", body, at)
-        at += 4 + length + (-length) % 4
-        types.append(name)
-    return types if at == len(body) else None
-
-
-def _message(kind: int, transaction: bytes, attributes: bytes) -> bytes:
-    return HEADER.pack(kind, len(attributes), MAGIC_COOKIE, transaction) + attributes
-
-
-def _attribute(name: int, value: bytes) -> bytes:
-    return struct.pack("!HH", name, len(value)) + value + bytes((-len(value)) % 4)
-
-
-def _unknown_attributes(names: list[int]) -> bytes:
-    reason = b"Unknown Attribute"
-    error = _attribute(ERROR_CODE, struct.pack("!HBB", 0, 4, 20) + reason)
-    return error + _attribute(UNKNOWN_ATTRIBUTES, struct.pack(f"!{len(names)}H", *names))
-
-
-def _xor_mapped_address(source: tuple[str, int], transaction: bytes) -> bytes:
-    """RFC 8489 section 14.2, for either family."""
-    family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
-    address = socket.inet_pton(family, source[0].partition("%")[0])
-    mask = struct.pack("!I", MAGIC_COOKIE) + transaction
-    masked = bytes(a ^ b for a, b in zip(address, mask, strict=False))
-    port = source[1] ^ (MAGIC_COOKIE >> 16)
-    return _attribute(XOR_MAPPED_ADDRESS, struct.pack("!BBH", 0, 1 if len(address) == 4 else 2, port) + masked)
-
-
 class StunResponder(asyncio.DatagramProtocol):
-    """A UDP STUN server on one port: answers Binding requests, stays silent on everything else."""
+    """A UDP STUN server on one port: answers Binding requests, stays silent on everything else.
 
-    def __init__(self) -> None:
+    fate: what becomes of each datagram that comes in; without it all are answered at once.
+    """
+
+    def __init__(self, fate: Fate = lambda _source, _data: 0.0) -> None:
         self._transport: asyncio.DatagramTransport | None = None
+        self._fate = fate
         self.port = 0
         self.ignored = 0
 
     @classmethod
-    async def start(cls, host: str, port: int = 0) -> StunResponder:
+    async def start(cls, host: str, port: int = 0, *, fate: Fate = lambda _source, _data: 0.0) -> StunResponder:
         """Bind host:port (0 picks a port, then in `.port`). Raises OSError when it is taken."""
         loop = asyncio.get_running_loop()
-        transport, responder = await loop.create_datagram_endpoint(cls, local_addr=(host, port))
+        transport, responder = await loop.create_datagram_endpoint(lambda: cls(fate), local_addr=(host, port))
         responder._transport = transport
         responder.port = transport.get_extra_info("sockname")[1]
         return responder
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Answer it, or count it as ignored."""
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        """Answer it, late or not at all where fate says so; or count it as ignored."""
         answer = binding_response(data, addr)
-        if answer is None or self._transport is None:
+        delay_s = None if answer is None else self._fate(addr, data)
+        if answer is None or delay_s is None or self._transport is None:
             self.ignored += 1
         else:
-            self._transport.sendto(answer, addr)
+            send_later(self._transport, answer, addr, delay_s)
 
     def error_received(self, exc: Exception) -> None:
         """An ICMP error for an answer whose asker has gone: not ours to act on."""
@@ -159,3 +124,16 @@ class StunResponder(asyncio.DatagramProtocol):
             self._transport.close()
             self._transport = None
         await asyncio.sleep(0)  # asyncio closes the socket in the next turn of the loop
+
+
+def send_later(transport: asyncio.DatagramTransport, datagram: bytes, to: Address, delay_s: float) -> None:
+    """Send after `delay_s`; at once for 0; not at all once the transport is closed."""
+    if delay_s <= 0:
+        transport.sendto(datagram, to)
+        return
+
+    def send() -> None:
+        if not transport.is_closing():
+            transport.sendto(datagram, to)
+
+    asyncio.get_running_loop().call_later(delay_s, send)

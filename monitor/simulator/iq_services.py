@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from monitor.simulator import server_stanzas as stanzas
-from monitor.simulator.ice import IceService, turn_services
+from monitor.simulator.ice import IceService
 from monitor.simulator.platform import Channel, Platform, User
 from monitor.simulator.topics import MAX_TOPICS
 
@@ -32,9 +32,8 @@ class Requester(Protocol):
         """Who authenticated."""
         ...
 
-    @property
-    def stun_address(self) -> tuple[str, int]:
-        """Where this client reaches the STUN responder."""
+    def ice_services(self) -> tuple[IceService, ...]:
+        """The ICE servers that this client is handed out now."""
         ...
 
     def subscribe_to_pings(self) -> None:
@@ -70,14 +69,9 @@ def _nothing(_session: Requester, _request: Element, _to: str | None) -> str | N
 
 
 def _ice_servers(session: Requester, request: Element, _to: str | None) -> str | None:
-    """XEP-0215. No STUN service is how a softphone is told to use TURN only."""
-    scenario, platform = session.platform.scenario, session.platform
+    """XEP-0215."""
     kind = request.get("type")
-    found: tuple[IceService, ...] = ()
-    if kind in ("turn", None):
-        found += turn_services(scenario.turn, platform.clock.wall_s())
-    if kind in ("stun", None) and not scenario.force_turn:
-        found += (IceService("stun", *session.stun_address, "udp"),)
+    found = [service for service in session.ice_services() if kind in (service.type, None)]
     return stanzas.services(kind, found)
 
 

@@ -30,6 +30,7 @@ class User:
     presence_since_wall_s: float = 0.0
     routing_status: str = "OFF_QUEUE"
     routing_since_wall_s: float = 0.0
+    has_station: bool = True
 
     def __post_init__(self) -> None:
         self.presence_since_wall_s = self.routing_since_wall_s = self.since_wall_s
@@ -104,12 +105,39 @@ class StreamingControl(Protocol):
     async def cxfr(self) -> dict[str, Any] | None: ...
     async def mediadrop(self, *, sid: str) -> dict[str, Any] | None: ...
     async def reset(self) -> object: ...
+    async def drop_user(self, user_id: str) -> int: ...
+    def state(self) -> dict[str, Any]: ...
+
+
+class LiveControl(Protocol):
+    """The scenario's agents and occurrences while the simulator runs; `Platform.live`."""
+
+    def restart(self) -> None:
+        """The platform has a new scenario, or the same one from its beginning."""
+        ...
+
+    def catch_up(self, now_s: float) -> None:
+        """Let the simulated agents do all that is due by `now_s` (the platform's)."""
+        ...
+
+    def schedule_changed(self, user_ids: tuple[str, ...]) -> None:
+        """These users' clients have been told of changed shifts."""
+        ...
+
+    def signed_in(self, user_id: str) -> None:
+        """A real client is this user's softphone now."""
+        ...
+
     def state(self) -> dict[str, Any]: ...
 
 
 @dataclass(slots=True)
 class Urls:
-    """Where the simulator listens, known after binding: `http://host:port` and `ws://host:port`, no path."""
+    """Where the simulator listens, known after binding: `http://host:port` and `ws://host:port`, no path.
+
+    advertised: the host that clients are told instead of the address they came to; None for none.
+    """
 
     rest: str = ""
     ws: str = ""
+    advertised: str | None = None

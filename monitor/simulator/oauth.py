@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor.simulator.gate import Gate, RestError, read_body, refused, request_line
+from monitor.simulator.gate import Gate, read_body, refused, request_line
+from monitor.simulator.refusal_bodies import RefusedError
 
 MAX_FORM_BYTES = 10_000
 
@@ -24,7 +25,7 @@ def routes(gate: Gate) -> list[Route]:
     async def token(request: Request) -> Response:
         try:
             return await _token(gate, request)
-        except RestError as error:
+        except RefusedError as error:
             return refused(request, error.refusal)
         except ClientDisconnect:
             return Response(status_code=400)

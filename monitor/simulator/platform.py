@@ -7,19 +7,26 @@ import logging
 import random
 import secrets
 from collections.abc import Coroutine, Iterable
+from dataclasses import replace
 from typing import Any, Literal
 
 from monitor.facts.clock import Clock
+from monitor.simulator.audit_log import AuditLog
+from monitor.simulator.limits import RateLimiter
 from monitor.simulator.model import (
     CallControl,
     Channel,
     ChannelSocket,
     Grant,
+    LiveControl,
     Refusal,
     StreamingControl,
     Urls,
     User,
 )
+from monitor.simulator.network import Network
+from monitor.simulator.occurrences import Occurrence, Timeline
+from monitor.simulator.refusal_bodies import overloaded
 from monitor.simulator.scenario import Scenario
 from monitor.simulator.schedules import ScheduleBook
 from monitor.simulator.topics import plain_topics, rejection
@@ -60,20 +67,30 @@ class Platform:
         self.management_unit_id = self.new_id()
         self.channels: dict[str, Channel] = {}
         self.users: dict[str, User] = {}
+        self.audits = AuditLog()
+        self.limiter = RateLimiter()
         self.calls: CallControl | None = None
         self.streaming: StreamingControl | None = None
+        self.live: LiveControl | None = None
         self._grants: dict[str, Grant] = {}
+        self._users_of_addresses: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.use_scenario(scenario)
         self.schedules = ScheduleBook()
         self.schedules.add_week(self.new_id(), clock.wall_s(), self.users)
 
     def use_scenario(self, scenario: Scenario) -> None:
-        """Make `scenario` the platform's nature: fresh empty queues, and users added where it has more of them."""
+        """Make `scenario` the platform's nature: fresh empty queues, its time at 0, users added where it has more."""
         self.scenario = scenario
+        self.started_mono_s, self.started_wall_s = self.clock.mono_s(), self.clock.wall_s()
         self.world = World(scenario, self.seed)
+        self.timeline = Timeline(scenario, self.started_wall_s)
+        self.network = Network(scenario, self.timeline, self.seed)
+        self.limiter.clear()
         while len(self.users) < scenario.agents:
             self._add_user()
+        if self.live is not None:
+            self.live.restart()
 
     def new_id(self) -> str:
         """A random id in UUID form, reproducible by seed."""
@@ -85,6 +102,48 @@ class Platform:
         """The user that the start-up line names."""
         return next(iter(self.users.values()))
 
+    # The scenario's time, places and causes
+
+    def now_s(self) -> float:
+        """Seconds since the scenario began, by the monotonic clock: the time of the World and its queues."""
+        return self.clock.mono_s() - self.started_mono_s
+
+    def arrive(self) -> float:
+        """`now_s` for something that reaches the queues now: what the simulated agents did before it is in them."""
+        now_s = self.now_s()
+        if self.live is not None:
+            self.live.catch_up(now_s)
+        return now_s
+
+    def scenario_wall_s(self) -> float:
+        """Unix seconds of the scenario's present: of the wall clock as it was at the start, unmoved by its steps."""
+        return self.started_wall_s + self.now_s()
+
+    def active(self, kind: str, site: str | None = None) -> Occurrence | None:
+        """The occurrence of that kind which is in force now, at a site or anywhere."""
+        return self.timeline.active(kind, self.scenario_wall_s(), site)
+
+    def site_of(self, user_id: str) -> str:
+        """Where a user works: the scenario's sites take the users in order."""
+        position = next((at for at, known in enumerate(self.users) if known == user_id), 0)
+        for site, size in self.scenario.site_sizes.items():
+            if position < size:
+                return site
+            position -= size
+        return next(iter(self.scenario.site_sizes))
+
+    def place(self, address: str, user_id: str) -> None:
+        """Note that a user's softphone signals from that IP address: what comes from there comes from their site."""
+        self._users_of_addresses[address] = user_id
+
+    def site_at(self, address: str) -> str:
+        """The site that an IP address belongs to: of the softphone that last signalled from there, else the first."""
+        return self.site_of(self._users_of_addresses.get(address, ""))
+
+    def is_second_interface(self, address: str) -> bool:
+        """Whether an IP address is one that no softphone signals from, while others are."""
+        return bool(self._users_of_addresses) and address not in self._users_of_addresses
+
     # Tokens
 
     def issue_client_token(self) -> tuple[str, int]:
@@ -93,7 +152,15 @@ class Platform:
 
     def issue_user_token(self, user_id: str) -> tuple[str, int]:
         """A new token of a user and its life in seconds."""
-        return self._issue("user", user_id, self.scenario.tokens.user_s)
+        occurrence = self.active("token", self.site_of(user_id))
+        life_s = self.scenario.tokens.user_s if occurrence is None else max(1, int(occurrence.life_s))
+        return self._issue("user", user_id, life_s)
+
+    def end_user_tokens(self, at_wall_s: float, site: str | None = None) -> None:
+        """Every token of a user, at one site or at all, is worth nothing from then on, if it was until then."""
+        for text, grant in self._grants.items():
+            if grant.user_id is not None and site in (None, self.site_of(grant.user_id)):
+                self._grants[text] = replace(grant, expires_wall_s=min(grant.expires_wall_s, at_wall_s))
 
     def grant(self, token_text: str) -> Grant | None:
         """What a token allows; None when it is unknown or has expired."""
@@ -162,17 +229,21 @@ class Platform:
 
     async def signalling_turn(self, work: str) -> None:
         """Wait as long as one signalling operation takes now; `work` is a key of world.SIGNALLING_WORK."""
-        await asyncio.sleep(self.world.signalling_turn(self.clock.mono_s(), work))
+        await asyncio.sleep(self.signalling_delay_s(work))
+
+    def signalling_delay_s(self, work: str) -> float:
+        """One signalling operation arrives: seconds until its answer."""
+        return self.world.signalling_turn(self.arrive(), work)
+
+    def fan_out(self, events: int) -> None:
+        """`events` notifications leave for agents' clients, which costs signalling as far as the queues are coupled."""
+        self.world.fan_out(self.arrive(), events)
 
     async def rest_turn(self, operation: str) -> Refusal | None:
         """Wait as long as one REST call takes now; a Refusal when the service is too full to serve it."""
-        admission = self.world.rest_call(self.clock.mono_s(), operation)
+        admission = self.world.rest_call(self.arrive(), operation)
         await asyncio.sleep(admission.delay_s)
-        if admission.refused == 503:
-            return Refusal(503, "service.unavailable", "The service is currently unavailable")
-        if admission.refused == 504:
-            return Refusal(504, "request.timeout", "The request timed out")
-        return None
+        return None if admission.refused is None else overloaded(admission.refused)
 
     # Background work
 

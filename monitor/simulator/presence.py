@@ -1,65 +1,27 @@
-"""REST routes of presence and routing status; every write is an event to whoever subscribed."""
+"""REST routes of presence and routing status; every write is an event to whoever subscribed, and costs its fan-out."""
 
 from __future__ import annotations
 
-import uuid
-from typing import Annotated, Any, Final, Literal
-
-from pydantic import Field
 from starlette.routing import Route
 
-from monitor.facts.clock import rfc3339
-from monitor.simulator.gate import Answer, Body, Call, Gate, checked, invalid, not_found
+from monitor.simulator.gate import Answer, Call, Gate, checked
 from monitor.simulator.model import User
 from monitor.simulator.platform import Platform
-
-SYSTEM_PRESENCES: Final = (
-    "Available",
-    "Away",
-    "Break",
-    "Busy",
-    "Idle",
-    "Meal",
-    "Meeting",
-    "Offline",
-    "On Queue",
-    "Training",
+from monitor.simulator.presence_bodies import (
+    DEFINITION_IDS,
+    Bulk,
+    PresenceDefinition,
+    PresenceWrite,
+    RoutingEvents,
+    RoutingWrite,
+    event_error,
+    presence_body,
+    presence_name,
+    routing_body,
+    write_presence,
+    write_routing,
 )
-# The same in every run, as a real organisation's are over time.
-DEFINITION_IDS: Final = {name: str(uuid.uuid5(uuid.NAMESPACE_OID, f"presence:{name}")) for name in SYSTEM_PRESENCES}
-MAX_BULK = 500
-
-
-class PresenceDefinition(Body):
-    """By id or by name."""
-
-    id: str | None = None
-    systemPresence: str | None = None  # noqa: N815 - the wire's name
-
-
-class PresenceWrite(Body):
-    """UserPresence as clients send it."""
-
-    presenceDefinition: PresenceDefinition | None = None  # noqa: N815
-    message: Annotated[str, Field(max_length=1000)] | None = None
-
-
-class BulkItem(PresenceWrite):
-    """MutableUserPresence: `id` is the user's."""
-
-    id: str
-
-
-class Bulk(Body):
-    """The bulk route's list."""
-
-    items: Annotated[list[BulkItem], Field(min_length=1, max_length=MAX_BULK)]
-
-
-class RoutingWrite(Body):
-    """RoutingStatus as clients send it."""
-
-    status: Literal["OFF_QUEUE", "IDLE", "INTERACTING", "NOT_RESPONDING", "COMMUNICATING"]
+from monitor.simulator.refusal_bodies import invalid, not_found
 
 
 def routes(gate: Gate) -> list[Route]:
@@ -70,7 +32,8 @@ def routes(gate: Gate) -> list[Route]:
         gate.route("GET", "users/{user_id}/presences/{source_id}", "presence", read),
         gate.route("PATCH", "users/{user_id}/presences/{source_id}", "presence", write),
         gate.route("GET", "users/{user_id}/routingstatus", "routing_status", read_routing),
-        gate.route("PUT", "users/{user_id}/routingstatus", "routing_status", write_routing),
+        gate.route("PUT", "users/{user_id}/routingstatus", "routing_status", write_routing_status),
+        gate.route("POST", "events/users/routingstatus", "routing_status_bulk", write_routing_bulk),
     ]
 
 
@@ -82,44 +45,65 @@ async def definitions(_call: Call) -> Answer:
 
 async def read(call: Call) -> Answer:
     """A user's presence."""
-    return Answer(_presence(_user_of(call)))
+    return Answer(presence_body(_user_of(call)))
 
 
 async def write(call: Call) -> Answer:
     """Change a user's presence."""
     user, wanted = _user_of(call), call.read(PresenceWrite)
+    _checked_name(wanted.presenceDefinition)
+    call.platform.fan_out(1)
     await _write(call.platform, user, wanted)
-    return Answer(_presence(user))
+    return Answer(presence_body(user))
 
 
 async def write_bulk(call: Call) -> Answer:
-    """Change the presence of up to MAX_BULK users: all of them or, when one entry is wrong, none."""
+    """Change the presence of up to MAX_BULK users: all of them or, when one entry is wrong, none.
+
+    It is one call to REST, and as many events as users to signalling.
+    """
     items = checked(Bulk, {"items": call.body}).items
     users = [call.platform.users.get(item.id) for item in items]
     for item in items:
-        _name_of(item.presenceDefinition)
+        _checked_name(item.presenceDefinition)
     found = [user for user in users if user is not None]
     if len(found) != len(items):
         raise not_found("user")
+    call.platform.fan_out(len(found))
     for user, item in zip(found, items, strict=True):
         await _write(call.platform, user, item)
-    return Answer([_presence(user) for user in found])
+    return Answer([presence_body(user) for user in found])
 
 
 async def read_routing(call: Call) -> Answer:
     """A user's routing status."""
-    return Answer(_routing(call.user()))
+    return Answer(routing_body(call.user()))
 
 
-async def write_routing(call: Call) -> Answer:
+async def write_routing_status(call: Call) -> Answer:
     """Change a user's routing status."""
     user, wanted = call.user(), call.read(RoutingWrite)
-    user.routing_status = wanted.status
-    user.routing_since_wall_s = call.platform.clock.wall_s()
-    body = _routing(user)
-    event = {"id": user.id, "routingStatus": {"status": body["status"], "startTime": body["startTime"]}}
-    await call.platform.deliver(f"v2.users.{user.id}.routingStatus", event)
-    return Answer(body)
+    call.platform.fan_out(1)
+    await _write_routing(call.platform, user, wanted)
+    return Answer(routing_body(user))
+
+
+async def write_routing_bulk(call: Call) -> Answer:
+    """Change the routing status of up to MAX_BULK users in one call, each by itself: the answer names those it cannot.
+
+    It is one call to REST, and as many events as users to signalling.
+    """
+    known, errors = list[tuple[User, RoutingWrite]](), []
+    for event in call.read(RoutingEvents).userRoutingStatusEvents:
+        user = call.platform.users.get(event.agentId)
+        if user is None:
+            errors.append(event_error(event.eventId, "The agent does not exist."))
+        else:
+            known.append((user, event))
+    call.platform.fan_out(len(known))
+    for user, wanted in known:
+        await _write_routing(call.platform, user, wanted)
+    return Answer({"errors": errors})
 
 
 def _user_of(call: Call) -> User:
@@ -128,46 +112,21 @@ def _user_of(call: Call) -> User:
     return call.user()
 
 
-def _name_of(definition: PresenceDefinition | None) -> str | None:
-    """The system presence that is meant, None when none is; RestError 400 for one that does not exist."""
-    if definition is None or (definition.id is None and definition.systemPresence is None):
-        return None
-    by_id = {value: name for name, value in DEFINITION_IDS.items()}
-    by_name = {name.upper().replace("_", " "): name for name in SYSTEM_PRESENCES}
-    wanted = (definition.systemPresence or "").upper().replace("_", " ")
-    name = by_id.get(definition.id) if definition.id is not None else by_name.get(wanted)
-    if name is None:
-        raise invalid(f"presenceDefinition: not one of {', '.join(SYSTEM_PRESENCES)}")
-    return name
+def _checked_name(definition: PresenceDefinition | None) -> None:
+    """RefusedError 400 for a presence that does not exist."""
+    try:
+        presence_name(definition)
+    except ValueError as error:
+        raise invalid(str(error)) from None
 
 
 async def _write(platform: Platform, user: User, wanted: PresenceWrite) -> None:
-    user.presence = _name_of(wanted.presenceDefinition) or user.presence
-    user.presence_message = wanted.message if wanted.message is not None else user.presence_message
-    user.presence_since_wall_s = platform.clock.wall_s()
-    await platform.deliver(f"v2.users.{user.id}.presence", _presence(user))
+    write_presence(user, wanted, platform.clock.wall_s())
+    await platform.deliver(f"v2.users.{user.id}.presence", presence_body(user))
 
 
-def _presence(user: User) -> dict[str, Any]:
-    definition_id = DEFINITION_IDS[user.presence]
-    return {
-        "id": user.id,
-        "source": "PURECLOUD",
-        "primary": True,
-        "presenceDefinition": {
-            "id": definition_id,
-            "systemPresence": user.presence,
-            "selfUri": f"/api/v2/presencedefinitions/{definition_id}",
-        },
-        "message": user.presence_message,
-        "modifiedDate": rfc3339(user.presence_since_wall_s),
-        "selfUri": f"/api/v2/users/{user.id}/presences/PURECLOUD",
-    }
-
-
-def _routing(user: User) -> dict[str, Any]:
-    return {
-        "userId": user.id,
-        "status": user.routing_status,
-        "startTime": rfc3339(user.routing_since_wall_s),
-    }
+async def _write_routing(platform: Platform, user: User, wanted: RoutingWrite) -> None:
+    write_routing(user, wanted, platform.clock.wall_s())
+    body = routing_body(user)
+    event = {"id": user.id, "routingStatus": {"status": body["status"], "startTime": body["startTime"]}}
+    await platform.deliver(f"v2.users.{user.id}.routingStatus", event)

@@ -9,7 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from monitor.simulator import channels, conversations, directory, oauth, presence
+from monitor.simulator import (
+    audits,
+    channels,
+    conversations,
+    directory,
+    oauth,
+    organization_limits,
+    presence,
+    stations,
+    topic_list,
+)
 from monitor.simulator.envelope import Envelope
 from monitor.simulator.faults import refusal
 from monitor.simulator.gate import Gate, refused
@@ -22,8 +32,12 @@ def create_app(gate: Gate, extra: list[BaseRoute] | None = None) -> Starlette:
     routes: list[BaseRoute] = [
         *oauth.routes(gate),
         *directory.routes(gate),
+        *organization_limits.routes(gate),
+        *stations.routes(gate),
         *presence.routes(gate),
         *channels.routes(gate),
+        *topic_list.routes(gate),
+        *audits.routes(gate),
         *conversations.routes(gate),
         *Wfm(gate).routes(),
         *(extra or []),

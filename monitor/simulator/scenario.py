@@ -5,16 +5,45 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from monitor.config.document import Document, read
+from monitor.simulator.occurrences import Occurrence
+from monitor.simulator.scenario_parts import (
+    Expected,
+    Name,
+    Positive,
+    Queue,
+    RateLimit,
+    Seconds,
+    Section,
+    Share,
+    SiteName,
+    Tokens,
+    Turn,
+)
 
-Seconds = Annotated[float, Field(ge=0, le=86_400 * 2, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+__all__ = [
+    "Expected",
+    "Occurrence",
+    "Queue",
+    "RateLimit",
+    "Scenario",
+    "ScenarioError",
+    "Section",
+    "Tokens",
+    "Turn",
+    "load_scenario",
+    "parse_scenario",
+    "shipped_scenarios",
+]
+
+DEFAULT_SITE: Final = "simulated"
+ALIASES: Final = {"innocent": "publish_innocent"}  # names of earlier releases
 
 
 class ScenarioError(ValueError):
@@ -25,78 +54,72 @@ class ScenarioError(ValueError):
         self.problems = problems
 
 
-class Section(BaseModel):
-    """Strict and frozen: an unknown key or a value of another type is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Queue(Section):
-    """A service of finite capacity. capacity: work units a second; an ordinary REST call or ICE-server fetch is 1."""
-
-    capacity: Positive
-    base_s: Seconds = 0.020
-    jitter_s: Seconds = 0.002
-    backlog_limit_s: Seconds = 10.0
-
-
-class RateLimit(Section):
-    """Calls per token in a window that the first call opens. count_rejected: whether a 429 counts as a call."""
-
-    per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 300
-    window_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 60.0
-    count_rejected: bool = False
-
-
-class Tokens(Section):
-    """Lifetimes in seconds of client-credentials and user tokens."""
-
-    client_s: Annotated[int, Field(ge=1, le=172_800)] = 86_400
-    user_s: Annotated[int, Field(ge=1, le=172_800)] = 86_400
-
-
-class Turn(Section):
-    """A real TURN server that is handed out with the ICE servers; without it only STUN is."""
-
-    host: Annotated[str, Field(min_length=1, max_length=253)]
-    port: Annotated[int, Field(ge=1, le=65_535)] = 3478
-    transports: tuple[Literal["udp", "tcp"], ...] = ("udp",)
-    username: Annotated[str, Field(min_length=1, max_length=255)]
-    password: Annotated[str | None, Field(min_length=1, max_length=255, repr=False)] = None
-    secret: Annotated[str | None, Field(min_length=1, max_length=255, repr=False)] = None  # coturn's static-auth-secret
-
-    @model_validator(mode="after")
-    def _one_credential(self) -> Turn:
-        if (self.password is None) == (self.secret is None):
-            raise ValueError("give either password or secret")
-        return self
-
-
-class Expected(Section):
-    """What is true in this scenario. cause: a word of the closed list of causes, `none` where nothing is wrong."""
-
-    publish_harms_softphones: bool
-    cause: Name
-
-
 class Scenario(Section):
-    """One simulated platform. coupling: the share of each REST call's work that spills into signalling."""
+    """One simulated platform. coupling: the share of each REST call's work that spills into signalling.
+
+    sites: how many of the agents work where; one site with all of them when it is left out. shared_agent_token: every
+    agent's softphone signs in with the same token. keepalive: how the agents' softphones notice a dead connection.
+    hidden_tabs: share of the agents whose browser keeps the softphone in a hidden tab, where timers fire once a minute.
+    call_every_s: mean time between two calls of one agent. schedule_reads: share of the agents' clients that read the
+    schedule over REST when they are told that it changed. turn_credential_life_s: from their being handed out.
+    processing_event: whether an accepted schedule update is told as an event at once, and not only once complete.
+    """
 
     name: Name
     description: Annotated[str, Field(min_length=1, max_length=2000)]
     expected: Expected
+    timezone: str = "America/Chicago"
     agents: Annotated[int, Field(ge=1, le=5000)] = 150
+    sites: dict[SiteName, Annotated[int, Field(ge=1, le=5000)]] = Field(default_factory=dict)
+    shared_agent_token: bool = False
+    keepalive: Literal["client", "server"] = "client"
+    hidden_tabs: Share = 0.0
+    call_every_s: Positive = 600.0
+    schedule_reads: Share = 0.0
     rest: Queue = Queue(capacity=200.0)
     signalling: Queue = Queue(capacity=200.0, backlog_limit_s=60.0)
     coupling: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.0
     gateway_timeout_s: Positive = 15.0
     publish_s: Seconds = 1.0  # from the accepted update to its Complete event
+    processing_event: bool = True
     rate_limit: RateLimit = RateLimit()
     tokens: Tokens = Tokens()
     heartbeat_period_s: Positive = 30.0  # JSON channel.metadata heartbeats
     server_ping_period_s: Positive = 20.0  # XMPP pings to clients that asked for them; must stay below 35
     turn: Turn | None = None
+    turn_credential_life_s: Annotated[float, Field(gt=0, le=864_000, allow_inf_nan=False)] = 86_400.0
     force_turn: bool = False  # hand out no STUN service, which is how a softphone is told to use relays alone
+    occurrences: tuple[Occurrence, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("not a time zone of the IANA database") from None
+        return name
+
+    @field_validator("sites")
+    @classmethod
+    def _agents_at_their_sites(cls, sites: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        agents = info.data.get("agents")
+        if sites and agents is not None and sum(sites.values()) != agents:
+            raise ValueError(f"sites must add up to the {agents} agents")
+        return sites
+
+    @field_validator("occurrences")
+    @classmethod
+    def _at_known_sites(cls, occurrences: tuple[Occurrence, ...], info: ValidationInfo) -> tuple[Occurrence, ...]:
+        known = info.data.get("sites") or (DEFAULT_SITE,)
+        if strange := [one.site for one in occurrences if one.site is not None and one.site not in known]:
+            raise ValueError(f"{strange[0]} is not one of the sites {', '.join(known)}")
+        return occurrences
+
+    @property
+    def site_sizes(self) -> dict[str, int]:
+        """Every site with the number of its agents; there is always one."""
+        return dict(self.sites) or {DEFAULT_SITE: self.agents}
 
 
 def shipped_scenarios() -> tuple[str, ...]:
@@ -106,7 +129,8 @@ def shipped_scenarios() -> tuple[str, ...]:
 
 
 def load_scenario(name_or_path: str) -> Scenario:
-    """A shipped scenario by name, or the one in a YAML file. Raises ScenarioError."""
+    """A shipped scenario by name (or former name), or the one in a YAML file. Raises ScenarioError."""
+    name_or_path = ALIASES.get(name_or_path, name_or_path)
     if name_or_path in shipped_scenarios():
         source = files("monitor.simulator") / "scenarios" / f"{name_or_path}.yaml"
         return parse_scenario(source.read_bytes())

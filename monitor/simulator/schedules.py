@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -90,6 +91,22 @@ class ScheduleBook:
         self.schedules[schedule.id] = schedule
         return schedule
 
+    def add_new(self, schedule_id: str, week_id: str, by: str, wall_s: float) -> Schedule:
+        """An empty schedule, version 0: an import is applied to it."""
+        schedule = Schedule(schedule_id, week_id, "", wall_s, by, version=0)
+        self.schedules[schedule_id] = schedule
+        return schedule
+
+    def add_copy(
+        self, schedule_id: str, of: Schedule, week_id: str, description: str, by: str, wall_s: float
+    ) -> Schedule:
+        """An unpublished copy for a week, its shifts on the same days of that week."""
+        later = date.fromisoformat(week_id) - date.fromisoformat(of.week_id)
+        agents = {user_id: _moved(entry, later) for user_id, entry in of.agents.items()}
+        schedule = Schedule(schedule_id, week_id, description, wall_s, by, agents=agents)
+        self.schedules[schedule_id] = schedule
+        return schedule
+
     def of_week(self, week_id: str, *, only_published: bool) -> list[Schedule]:
         """The schedules of a week; `recent` is every week."""
         return [
@@ -118,14 +135,20 @@ class ScheduleBook:
         return Change(changed, {user_id: _start_dates(schedule, user_id) for user_id in changed})
 
 
-def read_document(packed: bytes) -> Document:
-    """The document in a gzip upload. DocumentError: not gzip, too large, not JSON, or not this schema."""
+def read_document(packed: bytes, *, new: bool = False) -> Document:
+    """The document in a gzip upload. DocumentError: not gzip, too large, not JSON, or not this schema.
+
+    new: it is to become a schedule of its own, so it names no version; what is new has version 0.
+    """
     try:
         unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)  # 16: gzip framing (zlib manual, inflateInit2)
         text = unpacker.decompress(packed, MAX_DOCUMENT_BYTES)
         if not unpacker.eof:
             raise DocumentError("not one whole gzip stream, or too large unpacked")
-        return Document.model_validate(json.loads(text))
+        content = json.loads(text)
+        if new and isinstance(content, dict):
+            content["metadata"] = {"version": 0}
+        return Document.model_validate(content)
     except (zlib.error, ValidationError, RecursionError, ValueError) as error:
         raise DocumentError(str(error)) from None
 
@@ -150,6 +173,19 @@ def _apply_agent(schedule: Schedule, agent: AgentDocument) -> None:
 def _start_dates(schedule: Schedule, user_id: str) -> list[str]:
     shifts = schedule.agents.get(user_id, {}).get("shifts", [])
     return [str(shift["startDate"]) for shift in shifts if "startDate" in shift]
+
+
+def _moved(value: Any, later: timedelta) -> Any:
+    """A deep copy in which every `startDate` is that much later."""
+    if isinstance(value, list):
+        return [_moved(one, later) for one in value]
+    if not isinstance(value, dict):
+        return value
+    moved = {key: _moved(one, later) for key, one in value.items()}
+    if isinstance(start := moved.get("startDate"), str):
+        with contextlib.suppress(ValueError):  # a document may carry any text there
+            moved["startDate"] = (datetime.fromisoformat(start) + later).isoformat().replace("+00:00", "Z")
+    return moved
 
 
 def _shift(day: datetime, schedule_id: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from monitor.config.values import is_loopback
 from monitor.facts.clock import Clock, SystemClock
 from monitor.simulator.control import Control
 from monitor.simulator.gate import Gate
+from monitor.simulator.live import LiveWorld
 from monitor.simulator.platform import Platform
 from monitor.simulator.rest import create_app
 from monitor.simulator.scenario import Scenario, ScenarioError, Turn, load_scenario
@@ -35,6 +36,8 @@ class SimulatorOptions:
     """How to run. Port 0 picks a free one. The control API exists only where `host` is loopback.
 
     certificate: PEM files of a certificate chain and its key; with them everything is https and wss.
+    advertise: the name or address that clients are told to reach it at, where `host` is a wildcard or behind a
+    container's network; in URLs and for the embedded STUN and TURN servers alike.
     """
 
     scenario: Scenario
@@ -44,6 +47,7 @@ class SimulatorOptions:
     seed: int = 1
     control: bool = True
     certificate: tuple[Path, Path] | None = None
+    advertise: str | None = None
 
 
 class QuietServer(uvicorn.Server):
@@ -60,13 +64,16 @@ class RunningSimulator:
 
     def __init__(self, platform: Platform, streaming: Streaming, server: QuietServer, control: bool) -> None:
         self.platform = platform
+        self.live = LiveWorld(platform, streaming)
         self._streaming = streaming
         self._server = server
         self._serving: asyncio.Task[None] | None = None
+        self._living: asyncio.Task[None] | None = None
         self.info = _info(platform, control)
 
     async def start(self, listener: socket.socket) -> None:
-        """Begin to answer REST calls on a socket that is bound already."""
+        """Begin to answer REST calls on a socket that is bound already, and let the scenario's time pass."""
+        self._living = asyncio.create_task(self.live.run())
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started:
             if self._serving.done():
@@ -77,6 +84,9 @@ class RunningSimulator:
     async def close(self) -> None:
         """Stop both servers and all background work; takes at most a few seconds. Idempotent."""
         self._server.should_exit = True
+        if self._living is not None:
+            self._living.cancel()
+            await asyncio.gather(self._living, return_exceptions=True)
         ending = [self._streaming.close()] + ([self._serving] if self._serving is not None else [])
         await asyncio.gather(*ending)
         await self.platform.close()
@@ -92,8 +102,10 @@ async def serve(options: SimulatorOptions, clock: Clock | None = None) -> Runnin
     except BaseException:
         listener.close()
         raise
-    platform.urls.rest = _url("https" if tls else "http", options.host, listener.getsockname()[1])
-    platform.urls.ws = _url("wss" if tls else "ws", options.host, streaming.port)
+    host = options.advertise or options.host
+    platform.urls.rest = _url("https" if tls else "http", host, listener.getsockname()[1])
+    platform.urls.ws = _url("wss" if tls else "ws", host, streaming.port)
+    platform.urls.advertised = options.advertise
     gate = Gate(platform)
     control = options.control and is_loopback(options.host)
     app = create_app(gate, Control(gate).routes() if control else [])
@@ -137,10 +149,12 @@ def simulate(
     control: bool = True,
     turn: Turn | None = None,
     certificate: tuple[Path, Path] | None = None,
+    advertise: str | None = None,
 ) -> int:
     """The command: one JSON line on stdout when ready, then serve until SIGINT or SIGTERM. The exit status.
 
-    scenario: a shipped one's name or a file. turn: handed out instead of the scenario's own.
+    scenario: a shipped one's name or a file. turn: handed out instead of the scenario's own. advertise: see
+    SimulatorOptions.
     2: a scenario that cannot be used; 1: a port that cannot be bound or a certificate that is no use; both with the
     reason on stderr.
     """
@@ -151,7 +165,7 @@ def simulate(
         return 2
     if turn is not None:
         chosen = chosen.model_copy(update={"turn": turn})
-    options = SimulatorOptions(chosen, host, rest_port, ws_port, seed, control, certificate)
+    options = SimulatorOptions(chosen, host, rest_port, ws_port, seed, control, certificate, advertise)
     try:
         asyncio.run(_until_stopped(options))
     except OSError as error:

@@ -10,7 +10,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor.simulator.gate import RestError, read_body
+from monitor.simulator.gate import read_body
+from monitor.simulator.refusal_bodies import RefusedError
+from monitor.simulator.schedule_bodies import UPLOAD_HEADERS
 
 MAX_UPLOAD_BYTES: Final = 20_000_000
 MAX_WAITING: Final = 200  # uploads promised and not used; the oldest is forgotten
@@ -18,10 +20,10 @@ MAX_WAITING: Final = 200  # uploads promised and not used; the oldest is forgott
 
 @dataclass(slots=True)
 class Upload:
-    """One promised upload: it must bring exactly these headers and this many bytes."""
+    """One promised upload: it must bring exactly these headers and this many bytes. purpose: what it is for."""
 
     key: str
-    schedule_id: str
+    purpose: str
     length: int
     signature: str = field(repr=False)
     headers: dict[str, str]
@@ -34,12 +36,11 @@ class Storage:
     def __init__(self) -> None:
         self._uploads: dict[str, Upload] = {}
 
-    def promise(self, schedule_id: str, length: int) -> Upload:
-        """A new upload of `length` bytes for that schedule."""
+    def promise(self, purpose: str, length: int) -> Upload:
+        """A new upload of `length` bytes for that purpose."""
         while len(self._uploads) >= MAX_WAITING:
             self._uploads.pop(next(iter(self._uploads)))
-        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "x-amz-tagging": "ttl=1"}
-        upload = Upload(secrets.token_hex(16), schedule_id, length, secrets.token_hex(32), headers)
+        upload = Upload(secrets.token_hex(16), purpose, length, secrets.token_hex(32), dict(UPLOAD_HEADERS))
         self._uploads[upload.key] = upload
         return upload
 
@@ -47,10 +48,10 @@ class Storage:
         """The signed path and query that the document is PUT to."""
         return f"/storage/uploads/{upload.key}?X-Amz-Signature={upload.signature}"
 
-    def take(self, key: str, schedule_id: str) -> Upload | None:
-        """Use up an upload that has arrived and was promised for that schedule; None when there is none."""
+    def take(self, key: str, purpose: str) -> Upload | None:
+        """Use up an upload that has arrived and was promised for that purpose; None when there is none."""
         upload = self._uploads.get(key)
-        if upload is None or upload.content is None or upload.schedule_id != schedule_id:
+        if upload is None or upload.content is None or upload.purpose != purpose:
             return None
         return self._uploads.pop(key)
 
@@ -69,7 +70,7 @@ class Storage:
             return _denied(400, "InvalidArgument", "Only one auth mechanism allowed.")
         try:
             content = await read_body(request, upload.length)
-        except (RestError, ClientDisconnect):
+        except (RefusedError, ClientDisconnect):
             content = b""
         if len(content) != upload.length:
             return _denied(403, "SignatureDoesNotMatch", "Content-Length is not what was signed.")

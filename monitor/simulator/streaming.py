@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-import weakref
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -20,9 +19,13 @@ from monitor.simulator import server_stanzas as stanzas
 from monitor.simulator.call import REASONS
 from monitor.simulator.calls import Calls
 from monitor.simulator.client_socket import SimulatedConnection
+from monitor.simulator.clients import Clients
 from monitor.simulator.ice import StunResponder
+from monitor.simulator.ice_servers import IceServers
+from monitor.simulator.impairments import Impairments
 from monitor.simulator.notification_socket import NotificationSocket
 from monitor.simulator.platform import Platform
+from monitor.simulator.turn_responder import TurnResponder
 from monitor.simulator.xmpp_session import XmppSession
 
 XMPP_PATH: Final = re.compile(r"/stream/channels/([A-Za-z0-9_-]{1,128})")
@@ -37,26 +40,28 @@ CLOSE_CODES: Final = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 
 class Streaming:
     """The streaming side of one platform: `Platform.streaming`, and the owner of `Platform.calls`."""
 
-    def __init__(self, platform: Platform, stun: StunResponder) -> None:
+    def __init__(self, platform: Platform, stun: StunResponder, turn: TurnResponder) -> None:
         self.platform = platform
+        self.clients = Clients(platform)
         self.calls = Calls(platform, self)
         self.port = 0
-        self.stun_port = stun.port
-        self._stun = stun
+        self.ice_servers = IceServers(platform, stun_port=stun.port, turn_port=turn.port, turn_secret=turn.secret)
+        self._stun, self._turn = stun, turn
         self._server: Server | None = None
         self._blackholed = False
-        self._connections: weakref.WeakSet[SimulatedConnection] = weakref.WeakSet()
-        self._sessions: list[XmppSession] = []  # bound, newest last
-        self._sockets: list[NotificationSocket] = []  # newest last
 
     @classmethod
     async def start(cls, platform: Platform, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> Streaming:
         """Listen on host:port (0 picks one, then in `.port`) and join the platform. OSError when it is taken."""
-        streaming = cls(platform, await StunResponder.start(host))
+        impairments = Impairments(platform)
+        stun = await StunResponder.start(host, fate=impairments.stun)
+        turn = await TurnResponder.start(host, platform.clock, impairments.turn, impairments.turn_password)
+        streaming = cls(platform, stun, turn)
         try:
             await streaming._listen(host, port, tls)
         except BaseException:
-            await streaming._stun.close()
+            await stun.close()
+            await turn.close()
             raise
         platform.streaming, platform.calls = streaming, streaming.calls
         return streaming
@@ -65,7 +70,7 @@ class Streaming:
         """End every call and connection and free the ports; clients have CLOSE_S to part. Idempotent."""
         await self.reset()
         if self._server is not None:
-            for connection in tuple(self._connections):
+            for connection in tuple(self.clients.connections):
                 if connection.protocol.state is State.CONNECTING:
                     connection.reset()
             self._server.close()
@@ -73,10 +78,11 @@ class Streaming:
                 async with asyncio.timeout(CLOSE_S):
                     await self._server.wait_closed()
             except TimeoutError:
-                for connection in tuple(self._connections):
+                for connection in tuple(self.clients.connections):
                     connection.reset()
                 await self._server.wait_closed()
         await self._stun.close()
+        await self._turn.close()
 
     async def _listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self._server = await serve(
@@ -101,7 +107,8 @@ class Streaming:
     def _new_connection(self, *args: Any, **options: Any) -> SimulatedConnection:
         connection = SimulatedConnection(*args, **options)
         connection.swallowing = self._blackholed
-        self._connections.add(connection)
+        connection.refuses = lambda: not self.platform.world.signalling_up(self.platform.arrive())
+        self.clients.connections.add(connection)
         return connection
 
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -129,37 +136,29 @@ class Streaming:
             await XmppSession(connection, self.platform, channel, self).run()
         else:
             socket = NotificationSocket(connection, self.platform, channel)
-            self._displace(socket)
-            self._sockets.append(socket)
+            self.clients.displace_by(socket)
+            self.clients.sockets.append(socket)
             try:
                 await socket.run()
             finally:
-                self._sockets.remove(socket)
+                self.clients.sockets.remove(socket)
 
     # What sessions need
 
     def joined(self, session: XmppSession) -> None:
-        """A session is bound: it displaces those of the same channel or the same full JID."""
-        self._displace(session)
-        self._sessions.append(session)
-
-    def _displace(self, newcomer: XmppSession | NotificationSocket) -> None:
-        others: list[XmppSession | NotificationSocket] = [*self._sessions, *self._sockets]
-        for other in others:
-            if other.channel is newcomer.channel or other.jid == newcomer.jid:
-                other.displace()
+        """A session is bound."""
+        self.clients.joined(session)
 
     def left(self, session: XmppSession) -> None:
         """A session has ended, bound or not."""
-        if session in self._sessions:
-            self._sessions.remove(session)
+        self.clients.left(session)
 
     def call_message(self, session: XmppSession, name: str, sid: str, *, to_own: bool) -> None:
         """A client's proceed, accept or reject: the call's; sent to its own bare JID, its other clients' as well."""
         self.calls.message(session, name, sid)
         if to_own and name in ("accept", "reject"):
-            for other in self._sessions:
-                if other is not session and other.bound and other.user.id == session.user.id:
+            for other in self.clients.bound(session.user.id):
+                if other is not session:
                     other.send(stanzas.call_message(name, session.jid, session.user.jid, sid))
 
     def call_request(self, session: XmppSession, method: str, params: dict[str, Any]) -> bool:
@@ -168,10 +167,24 @@ class Streaming:
 
     def newest(self, user_id: str | None = None) -> XmppSession | None:
         """The newest bound session, of one user or of all."""
-        bound = (s for s in reversed(self._sessions) if s.bound and user_id in (None, s.user.id))
-        return next(bound, None)
+        return next(self.clients.bound(user_id), None)
 
-    # Control API
+    def users(self) -> set[str]:
+        """Who has a bound session."""
+        return self.clients.users()
+
+    # Control API and REST
+
+    async def drop_user(self, user_id: str) -> int:
+        """End the user's calls and signalling sessions, as without a station there is no softphone; how many sessions.
+
+        Its client is free to connect again.
+        """
+        await self.calls.end_of(user_id, "gone")
+        sessions = list(self.clients.bound(user_id))
+        for session in sessions:
+            session.finish(1000, "no station")
+        return len(sessions)
 
     async def propose(self, *, sdp: bool = True, autoanswer: bool = False, priv: str = "") -> dict[str, Any]:
         """Offer a call to the newest XMPP session; its ids. ValueError for the Jingle form (sdp false)."""
@@ -219,13 +232,13 @@ class Streaming:
     async def blackhole(self) -> dict[str, Any]:
         """From now on nothing is read from and written to any socket, existing or new, until reset."""
         self._blackholed = True
-        for connection in tuple(self._connections):
+        for connection in tuple(self.clients.connections):
             connection.swallowing = True
-        return {"sockets": len(self._sessions) + len(self._sockets)}
+        return {"sockets": len(self.clients.sessions) + len(self.clients.sockets)}
 
     async def cxfr(self) -> dict[str, Any]:
         """A planned move of the newest XMPP session and the newest JSON socket. LookupError when there is neither."""
-        moved = [end for end in (self.newest(), next(reversed(self._sockets), None)) if end is not None]
+        moved = [end for end in (self.newest(), next(reversed(self.clients.sockets), None)) if end is not None]
         if not moved:
             raise LookupError("nobody is connected")
         for end in moved:
@@ -235,7 +248,7 @@ class Streaming:
     async def reset(self) -> dict[str, Any]:
         """End all calls, and the black hole: what it swallowed is lost, so its connections are cut."""
         self._blackholed = False
-        for connection in tuple(self._connections):
+        for connection in tuple(self.clients.connections):
             if connection.swallowing:
                 connection.reset()
         await self.calls.close()
@@ -243,7 +256,10 @@ class Streaming:
 
     def state(self) -> dict[str, Any]:
         """The bound sessions' full JIDs, oldest first, and every remembered call."""
-        return {"sessions": [session.jid for session in self._sessions if session.bound], "calls": self.calls.state()}
+        return {
+            "sessions": [session.jid for session in self.clients.sessions if session.bound],
+            "calls": self.calls.state(),
+        }
 
     def _take_newest(self) -> XmppSession:
         session = self.newest()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from monitor.genesys.stanzas import StanzaError, parse
 from monitor.simulator import server_stanzas as stanzas
 from monitor.simulator.client_socket import Outbox, SimulatedConnection, serve_frames
+from monitor.simulator.ice import IceService
+from monitor.simulator.ice_servers import IceServers
 from monitor.simulator.iq_services import answer_iq
 from monitor.simulator.platform import Channel, Platform, User
 
@@ -40,8 +42,8 @@ class Softphones(Protocol):
     """What a session needs of the streaming host it belongs to."""
 
     @property
-    def stun_port(self) -> int:
-        """UDP port of the embedded STUN responder."""
+    def ice_servers(self) -> IceServers:
+        """What is handed out as ICE servers."""
         ...
 
     def joined(self, session: XmppSession) -> None:
@@ -75,6 +77,7 @@ class XmppSession:
         self._outbox = Outbox(connection, platform)
         self._stage = Stage.OPENING
         self._user: User | None = None
+        self._token = ""
         self._stream_id = platform.new_id()
         self._domain = ""
         self._sasl_attempts = 0
@@ -90,10 +93,9 @@ class XmppSession:
         assert self._user is not None
         return self._user
 
-    @property
-    def stun_address(self) -> tuple[str, int]:
-        """Where this client reaches the STUN responder: the address it reached us at."""
-        return str(self.connection.local_address[0]), self.host.stun_port
+    def ice_services(self) -> tuple[IceService, ...]:
+        """The ICE servers that this client is handed out now, ours at the address that it reached us at."""
+        return self.host.ice_servers.now(str(self.connection.local_address[0]), self.platform.site_of(self.user.id))
 
     @property
     def bound(self) -> bool:
@@ -175,6 +177,8 @@ class XmppSession:
                 self._stream_error("connection-timeout", "authentication took too long")
         elif self.platform.live_channel(self.channel.id) is None:
             self._expire()
+        elif self.platform.grant(self._token) is None:
+            self._stream_error("not-authorized", "the token has expired")
         elif self._move_by_s is not None and now_s >= self._move_by_s:
             self.finish(1001, "moved")
         elif now_s - self._heard_s >= max(IDLE_S, 3 * period_s):
@@ -243,7 +247,10 @@ class XmppSession:
             return None
         user = self.platform.users.get(grant.user_id)
         ours = user is not None and username == user.jid and authzid in ("", username)
-        return user if ours and self.channel.owner == grant.owner else None
+        if not ours or self.channel.owner != grant.owner:
+            return None
+        self._token = password.removeprefix("authKey:")
+        return user
 
     def _bind(self, element: Element) -> None:
         iq_id = element.get("id") or ""

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from monitor.facts.clock import Clock, parse_rfc3339
 from monitor.facts.probe_result import ProbeResult
+from monitor.outputs.intake import take_marker
 from monitor.outputs.journal import Journal, JournalError
 from monitor.outputs.metrics import Metrics, render_probe
 from monitor.web.guard import (
@@ -133,9 +134,7 @@ class _Pages:
     async def add_marker(self, request: Request) -> Response:
         """Store a marker: 201 once it is on disk, 200 when it was there already."""
         marker, told_time = parse_marker(await read_body(request), self._context.clock.wall_s())
-        new = await self._context.journal.add_marker(marker, once=not told_time)
-        if new:
-            self._context.metrics.marker(marker)
+        new = await take_marker(self._context.journal, self._context.metrics, marker, once=not told_time)
         return JSONResponse(marker_json(marker), status_code=201 if new else 200)
 
     async def list_markers(self, request: Request) -> Response:

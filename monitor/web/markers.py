@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, Any, Literal
@@ -11,11 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 
 from monitor.facts.clock import parse_rfc3339, rfc3339
-from monitor.facts.markers import Marker, MarkerPhase
+from monitor.facts.markers import Marker, MarkerPhase, told_seconds
 from monitor.facts.runs import OUTCOMES
 
 NAME_LENGTH = 100
-ATTRIBUTES_LIMIT = 20
+ATTRIBUTES_LIMIT = 64  # calls, statuses and a pair of figures for each operation, and room for the user's own
 ATTRIBUTE_LENGTH = 500
 SHOWN_LENGTH = 200  # of a refused value, in the answer
 EARLIEST_WALL_S, LATEST_WALL_S = 946_684_800.0, 4_102_444_800.0  # 2000 to 2100: catches milliseconds taken for seconds
@@ -181,17 +180,8 @@ def _marker(model: MarkerBody, now_wall_s: float) -> Marker:
         found_by=model.found_by or "told",
         strategy=model.strategy,
         batch_size=model.batch_size,
-        pause_s=_pause_s(model.attributes.get("pause", "")),
+        pause_s=told_seconds(model.attributes.get("pause", "")),
         agents=model.agents,
         outcome=model.outcome,
         attributes=model.attributes,
     )
-
-
-def _pause_s(text: str) -> float | None:
-    """The pause between batches from the attribute `pause`, such as 2, 2.5s."""
-    try:
-        seconds = float(text.removesuffix("s"))
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None

@@ -73,7 +73,19 @@ VALUES = [
     ("fleet: {agents: 0}", "1: fleet.agents: 0 — a whole number from 1 to 10000 is needed"),
     ("fleet: {shards: many}", "1: fleet.shards: 'many' — auto or a whole number from 1 to 64 is needed"),
     ("fleet: {shards: 65}", "1: fleet.shards: 65 — auto or a whole number from 1 to 64 is needed"),
-    ("publish: [{name: w, detect: [mail]}]", "1: publish[0].detect[0]: 'mail' — one of notification, poll is needed"),
+    (
+        "publish: [{name: w, detect: [mail]}]",
+        "1: publish[0].detect[0]: 'mail' — one of notification, poll, audit is needed",
+    ),
+    (
+        "publish: [{name: w, gap: 2h}]",
+        "1: publish[0].gap: '2h' — a duration from 0s to 1h is needed",
+    ),
+    (
+        "publish: [{name: w, schedule: tuesday 10:00}]",
+        "1: publish[0].schedule: 'tuesday 10:00' — days and a time such as "
+        '"tue 10:00" or "mon-fri 06:30" is needed',
+    ),
     # lists and mappings
     ("probes: {kind: api}", "1: probes: a mapping — a list is needed, [] for none"),
     ("probes:", "1: probes: nothing — a list is needed, [] for none"),
@@ -251,6 +263,14 @@ BETWEEN = [
     (
         GENESYS + "publish: [{name: w, detect: [poll]}]",
         "5: publish[0].business_unit: missing — detect needs the id of a business unit",
+    ),
+    (
+        GENESYS + "publish: [{name: w, business_unit: b, detect: [audit], poll_interval: 5s}]",
+        "5: publish[0].poll_interval: '5s' — only a job with poll under detect has it",
+    ),
+    (
+        GENESYS + "publish: [{name: w, business_unit: b, detect: [poll], audit_interval: 1m}]",
+        "5: publish[0].audit_interval: '1m' — only a job with audit under detect has it",
     ),
     # heartbeat
     (

@@ -79,6 +79,8 @@ def publish() -> dict[str, Any]:
         process.upload_key = upload.upload_key
         accepted = wfm.post_workforcemanagement_businessunit_week_schedule_update(unit, week, schedule.id, process)
         event = json.loads(socket.recv(timeout=20))
+        while event["eventBody"]["status"] == "Processing":  # the platform may tell the beginning as well
+            event = json.loads(socket.recv(timeout=20))
     after = wfm.get_workforcemanagement_businessunit_week_schedule(unit, week, schedule.id)
     return {
         "before": [schedule.published, schedule.metadata.version],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.facts.markers import Marker, MarkerPhase
-from monitor.facts.runs import Batch, Run, runs_of
+from monitor.facts.runs import Batch, Run, is_detected, joined_ways, runs_of
 
 T0 = 1_795_536_000.0
 LIMIT_S = 7200.0
@@ -119,3 +119,57 @@ def test_jobs_and_runs_are_told_apart_oldest_first() -> None:
 
 def test_no_markers_no_runs() -> None:
     assert runs_of([], now_wall_s=T0) == ()
+
+
+# --- told and detected --------------------------------------------------------------------------------------------
+
+
+def found(phase: str, at_s: float, run_id: str = "found", by: str = "notification", **more: Any) -> Marker:
+    """A marker of a detected run."""
+    return marker(phase, at_s, run_id, found_by=by, **more)
+
+
+def test_a_detected_run_within_a_told_one_is_that_one() -> None:
+    run = only([*WHOLE, found("start", 5, agents=7), found("end", 25)])
+    assert (run.run_id, run.start_wall_s, run.end_wall_s) == ("r1", T0, T0 + 30)
+    assert (run.agents, run.found_by, len(run.batches)) == (150, "told+notification", 2)
+
+
+@pytest.mark.parametrize(("start_s", "end_s", "runs"), [(89, 95, 1), (91, 95, 2), (-95, -59, 1), (-95, -61, 2)])
+def test_they_may_be_a_minute_apart(start_s: float, end_s: float, runs: int) -> None:
+    markers = [*WHOLE, found("start", start_s), found("end", end_s)]
+    assert len(runs_of(markers, now_wall_s=T0 + 600)) == runs
+
+
+def test_an_open_told_run_takes_in_what_is_found_meanwhile() -> None:
+    run = only([marker("start", 0), found("start", 200), found("end", 220, agents=9)])
+    assert (run.outcome, run.end_wall_s, run.agents) == ("running", None, 9)
+
+
+def test_a_start_that_nobody_told_is_the_detected_one() -> None:
+    run = only([marker("end", 30), found("start", 5, at_min_wall_s=T0, at_max_wall_s=T0 + 6), found("end", 25)])
+    assert (run.start_wall_s, run.start_min_wall_s, run.start_max_wall_s) == (T0 + 5, T0, T0 + 6)
+    assert run.end_wall_s == T0 + 30
+
+
+def test_a_start_after_the_told_end_is_not_its_start() -> None:
+    run = only([marker("end", 30), found("start", 60), found("end", 65)])
+    assert (run.start_wall_s, run.end_wall_s) == (None, T0 + 30)
+
+
+def test_batches_that_nobody_told_are_the_detected_ones() -> None:
+    run = only([marker("start", 0), marker("end", 30), found("start", 1), found("batch", 9), found("end", 20)])
+    assert [batch.at_wall_s for batch in run.batches] == [T0 + 9]
+
+
+def test_each_detected_run_goes_to_the_told_one_that_it_shares_most_with() -> None:
+    second = [marker("start", 50, "r2"), marker("end", 80, "r2")]
+    runs = runs_of([*WHOLE, *second, found("start", 45), found("end", 75, by="poll")], now_wall_s=T0 + 600)
+    assert [(run.run_id, run.found_by) for run in runs] == [("r1", "told"), ("r2", "told+notification")]
+
+
+def test_ways_are_joined_once_each_with_what_was_told_first() -> None:
+    assert joined_ways(["audit", "notification+audit", "told", "cron"]) == "told+cron+notification+audit"
+    assert is_detected("poll+audit")
+    assert not is_detected("told+poll")
+    assert not is_detected("")

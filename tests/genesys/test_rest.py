@@ -24,7 +24,7 @@ from monitor.genesys import exchange
 from monitor.genesys.auth import ClientCredentials, StaticToken, Token
 from monitor.genesys.exchange import make_http
 from monitor.genesys.rest import OPERATIONS, Rest
-from monitor.genesys.rest_messages import RateLimit, RestReply
+from monitor.genesys.rest_messages import RateLimit, RestReply, RestRequest
 
 SECRET = "sEcReT-value"
 
@@ -150,6 +150,45 @@ async def test_a_strange_retry_after_is_none(retry_after: str) -> None:
         reply = await rest.call("stations", "GET", "stations/1")
         assert reply.retry_after_s is None
         assert reply.rate_limit is None
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "date", "expected"),
+    [
+        ("Mon, 23 Nov 2026 10:01:40 GMT", "Mon, 23 Nov 2026 10:00:00 GMT", 100.0),  # whatever our own clock says
+        ("Mon, 23 Nov 2026 09:00:00 GMT", "Mon, 23 Nov 2026 10:00:00 GMT", 0.0),
+        ("Mon, 23 Nov 2026 10:01:40", "Mon, 23 Nov 2026 10:00:00 GMT", None),
+        ("Mon, 99 Nov 2026 10:01:40 GMT", "Mon, 23 Nov 2026 10:00:00 GMT", None),
+    ],
+)
+async def test_a_retry_after_may_be_a_date(retry_after: str, date: str, expected: float | None) -> None:
+    async with client(lambda _: Told(429, {}, {"retry-after": retry_after, "date": date})) as (rest, _, _):
+        assert (await rest.call("stations", "GET", "stations/1")).retry_after_s == expected
+
+
+async def test_a_request_as_a_value_is_sent_under_the_token() -> None:
+    async with client(lambda _: Told(body={"id": "x"})) as (rest, server, replies):
+        reply = await rest.send(RestRequest(1, "presence", "PATCH", "/api/v2/users/u/presences/purecloud", {"a": 1}))
+        assert replies == [reply]
+        assert (reply.ok, reply.operation) == (True, "presence")
+        (asked,) = server.asked
+        assert (asked.method, asked.path) == ("PATCH", "/api/v2/users/u/presences/purecloud")
+        assert asked.body.replace(" ", "") == '{"a":1}'
+        assert asked.headers["authorization"] == f"Bearer {SECRET}"
+
+
+async def test_a_whole_url_gets_exactly_its_headers_and_content_and_no_token() -> None:
+    async with client(lambda _: Told(403, "denied: sig=hush")) as (rest, server, _):
+        headers = {"Content-Type": "application/json", "x-amz-tagging": "ttl=1"}
+        url = f"{server.url}/storage/1?sig=hush"
+        reply = await rest.send(RestRequest(1, "schedule_upload", "PUT", url, content=b"{}", headers=headers))
+        assert reply.failure is not None
+        assert "hush" not in reply.failure.detail
+        (asked,) = server.asked
+        assert (asked.method, asked.path, asked.body) == ("PUT", "/storage/1?sig=hush", "{}")
+        assert "authorization" not in asked.headers
+        assert asked.headers["content-type"] == "application/json"
+        assert asked.headers["x-amz-tagging"] == "ttl=1"
 
 
 @pytest.mark.parametrize("body", ["<html>", "[" * 100_000, "{", "\x00"])

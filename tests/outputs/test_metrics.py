@@ -318,6 +318,48 @@ def test_a_run_is_active_between_its_markers() -> None:
     assert value(metrics, "softphone_publish_run_info", **info) == 1
 
 
+def test_the_pause_may_be_told_as_an_attribute() -> None:
+    metrics = fed(clock=ManualClock(wall_s=T0 + 5))
+    metrics.marker(marker("start", 0, attributes={"pause": "2s"}))
+    metrics.marker(marker("start", 0, run_id="r2", attributes={"pause": "a while"}))
+    assert value(metrics, "softphone_publish_run_info", run_id="r1", pause="2s") == 1
+    assert value(metrics, "softphone_publish_run_info", run_id="r2", pause="") == 1
+
+
+def test_a_batch_that_tells_how_long_it_took_enters_the_histogram() -> None:
+    metrics = fed()
+    metrics.marker(marker("batch", 3, attributes={"seconds": "1.5", "calls": "100"}))
+    metrics.marker(marker("batch", 4, attributes={"seconds": repr(1e-05)}))
+    metrics.marker(marker("batch", 5, attributes={"seconds": "40"}, outcome="failed"))
+    metrics.marker(marker("end", 6, attributes={"seconds": "9"}))
+    labels = {"publish": "weekly", "outcome": "ok"}
+    assert value(metrics, "softphone_publish_batch_seconds_sum", **labels) == pytest.approx(1.50001)
+    assert value(metrics, "softphone_publish_batch_seconds_count", **labels) == 2
+    assert value(metrics, "softphone_publish_batch_seconds_bucket", le="1.0", **labels) == 1
+    assert value(metrics, "softphone_publish_batch_seconds_sum", publish="weekly", outcome="failed") == 40
+    assert value(metrics, "softphone_publish_batch_seconds_count", publish="weekly", outcome="aborted") == 0
+    check(metrics.render("")[0])
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["", "soon", "nan", "inf", "-1", "1e300", "9" * 400, "1_0", " 5", "٣", "0x10", "5ms", "\n5", "31622401"],
+)
+def test_a_batch_that_tells_nonsense_is_a_batch_all_the_same(hostile: str) -> None:
+    metrics = fed()
+    metrics.marker(marker("batch", 3, attributes={"seconds": hostile}))
+    assert value(metrics, "softphone_publish_batches_total", publish="weekly", outcome="ok") == 1
+    assert value(metrics, "softphone_publish_batch_seconds_count") == 0
+
+
+def test_batches_of_too_many_jobs_are_timed_as_others() -> None:
+    metrics = fed()
+    for i in range(300):
+        metrics.marker(marker("batch", 0, job=f"job-{i}", attributes={"seconds": "1"}))
+    assert value(metrics, "softphone_publish_batch_seconds_count", publish="other") == 201
+    assert value(metrics, "softphone_publish_batch_seconds_count") == 300
+
+
 def test_a_silent_run_ends_at_the_limit_without_any_new_marker() -> None:
     clock = ManualClock(wall_s=T0)
     metrics = fed(options=replace(OPTIONS, publish_limit_s=600.0), clock=clock)

@@ -80,9 +80,21 @@ def test_a_file_that_is_no_command(tmp_path: Path) -> None:
     assert markers[-1]["outcome"] == "failed"
 
 
-def test_the_command_knows_its_run(tmp_path: Path) -> None:
-    _, _, markers = run(tmp_path, "sh", "-c", f'echo "$MONITOR_JOB $MONITOR_RUN_ID" > {tmp_path}/seen')
-    assert (tmp_path / "seen").read_text() == f"weekly {markers[0]['run_id']}\n"
+def test_the_command_knows_its_run_and_its_monitor(tmp_path: Path) -> None:
+    script = f'echo "$MONITOR_JOB $MONITOR_RUN_ID $MONITOR_URL" > {tmp_path}/seen'
+    _, _, markers = run(tmp_path, "sh", "-c", script)
+    assert (tmp_path / "seen").read_text() == f"weekly {markers[0]['run_id']} {NOBODY}\n"
+
+
+def test_a_script_that_marks_itself_inside_is_one_run_with_its_own_batches(tmp_path: Path) -> None:
+    script = "from monitor.publish.client import publish_run\nwith publish_run('weekly') as run:\n    run.batch(50)\n"
+    os.environ["MONITOR_SPOOL"] = str(tmp_path)
+    try:
+        _, _, markers = run(tmp_path, sys.executable, "-c", script)
+    finally:
+        del os.environ["MONITOR_SPOOL"]
+    assert sorted(one["phase"] for one in markers) == ["batch", "end", "end", "start", "start"]
+    assert len({one["run_id"] for one in markers}) == 1
 
 
 def test_the_start_is_told_while_the_command_already_runs(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from monitor.facts.clock import SystemClock
 from monitor.facts.failures import Failure
 from monitor.media.peer import Peer
 from monitor.media.peer_events import PeerEvent, PeerEventKind
+from monitor.simulator.occurrences import Occurrence
 from monitor.simulator.trickle import candidate_fragment, split_candidates
 
 PROPOSE = "{urn:xmpp:jingle-message:0}propose"
@@ -324,3 +325,39 @@ async def test_reset_ends_every_call() -> None:
         await at.streaming.reset()
         assert at.streaming.state()["calls"] == {}
         assert (await softphone.ping()).get("type") == "result"
+
+
+# What the scenario does to the far end
+
+
+async def test_a_slow_dtls_handshake_takes_the_time_the_scenario_says() -> None:
+    async with bench(occurrences=(Occurrence(kind="dtls", slow_s=0.4),)) as at:
+        answerer = Answerer(await at.softphone())
+        await at.streaming.propose()
+        await answerer.take_propose()
+        await answerer.answer()
+        shaken = await answerer.happened(PeerEventKind.DTLS_CONNECTED)
+        assert shaken.seconds is not None
+        assert shaken.seconds >= 0.4
+        await answerer.established()
+        await answerer.peer.close()
+
+
+@pytest.mark.parametrize(
+    ("occurrence", "gets_to"),
+    [
+        (Occurrence(kind="dtls", fails=True), PeerEventKind.ICE_COMPLETED),
+        (Occurrence(kind="path", loss=1.0, blocks=("media",)), PeerEventKind.ICE_CHECKING),
+        (Occurrence(kind="path", loss=1.0, blocks=("stun", "turn")), PeerEventKind.FIRST_MEDIA),
+    ],
+)
+async def test_how_far_a_call_gets(occurrence: Occurrence, gets_to: PeerEventKind) -> None:
+    async with bench(occurrences=(occurrence,)) as at:
+        answerer = Answerer(await at.softphone())
+        await at.streaming.propose()
+        await answerer.take_propose()
+        await answerer.answer()
+        await answerer.happened(gets_to)
+        await asyncio.sleep(0.5)
+        assert answerer.events[-1].kind is gets_to
+        await answerer.peer.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from simulated_rest import INSTANT, RestSide, rest_side
+from simulated_rest import INSTANT, RestSide, instant, rest_side
 
 from monitor.simulator.model import StreamingControl
 
@@ -90,7 +90,7 @@ async def test_without_a_streaming_side_its_orders_are_503() -> None:
 async def test_state_tells_sessions_calls_scenario_and_backlog() -> None:
     async with rest_side() as side:
         with_streaming(side)
-        side.platform.world.rest.add(side.clock.mono_s(), 100_000.0)
+        side.platform.world.rest.add(side.platform.now_s(), 100_000.0)
         state = (await order(side, "state")).json()
     assert (state["sessions"], state["calls"], state["scenario"]) == (["a@b/c"], {}, "instant")
     assert state["backlog"] == {"rest_seconds": 1.0, "signalling_seconds": 0.0}
@@ -176,7 +176,7 @@ async def test_load_is_other_clients_work_in_the_rest_queue() -> None:
         side.platform.use_scenario(side.scenario.model_copy(update={"rest": slow}))
         assert (await order(side, "load", params={"rps": "50", "seconds": "2"})).json() == {"calls": 100}
         side.clock.advance(2.0)
-        assert side.platform.world.backlogs_s(side.clock.mono_s())[0] == pytest.approx(8.0, abs=0.2)
+        assert side.platform.world.backlogs_s(side.platform.now_s())[0] == pytest.approx(8.0, abs=0.2)
         assert (await order(side, "load", params={"rps": "10000", "seconds": "3600"})).status_code == 400
 
 
@@ -187,10 +187,10 @@ async def test_a_scenario_replaces_the_current_one_and_reset_brings_the_first_ba
         assert (await order(side, "scenario", content=text)).json() == {"scenario": "other"}
         assert len(side.platform.users) == 4
         await order(side, "fail", params={"match": ".", "status": "500"})
-        side.platform.world.rest.add(side.clock.mono_s(), 1e6)
+        side.platform.world.rest.add(side.platform.now_s(), 1e6)
         assert (await order(side, "reset")).json() == {"scenario": "instant"}
         assert streaming.orders == [("reset", {})]
-        assert side.platform.world.backlogs_s(side.clock.mono_s()) == (0.0, 0.0)
+        assert side.platform.world.backlogs_s(side.platform.now_s()) == (0.0, 0.0)
         assert (await side.as_user("GET", "users/me")).status_code == 200
 
 
@@ -214,3 +214,16 @@ async def test_a_scenario_that_cannot_be_used_is_400_with_a_line_for_each_field(
         assert [line.split(": ")[1] for line in reply.json()["problems"]] == ["coupling", "surprise"]
         assert side.platform.scenario.name == "instant"
         assert (await order(side, "scenario", content=b"x" * 200_000)).status_code == 413
+
+
+async def test_tokens_of_any_agent_by_place_or_id() -> None:
+    async with rest_side(instant("sites: {north: 2, south: 1}")) as side:
+        users = list(side.platform.users)
+        for asked, place in (("2", 2), (users[0], 0)):
+            told = (await order(side, "token", params={"user": asked})).json()
+            assert (told["user"], told["site"]) == (users[place], "south" if place == 2 else "north")
+            me = (await side.call("GET", "users/me", token=told["token"])).json()
+            assert (me["id"], me["chat"]["jabberId"]) == (told["user"], told["jid"])
+        for unknown in ("3", "stranger", "-1", "99999999"):
+            assert (await order(side, "token", params={"user": unknown})).status_code == 404
+        assert (await order(side, "token")).json()["problems"] == ["user: is missing"]

@@ -91,7 +91,7 @@ async def test_close_ends_although_a_client_stopped_in_its_tls_handshake(tmp_pat
     platform = Platform(scenario(), seed=1, clock=SystemClock())
     streaming = await Streaming.start(platform, "127.0.0.1", 0, tls=tls)
     with socket.create_connection(("127.0.0.1", streaming.port)):
-        while not len(streaming._connections):  # noqa: ASYNC110 - nothing tells that a connection was accepted
+        while not len(streaming.clients.connections):  # noqa: ASYNC110 - nothing tells that a connection was accepted
             await asyncio.sleep(0.005)
         async with asyncio.timeout(10):
             await streaming.blackhole()

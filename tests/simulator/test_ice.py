@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from monitor.simulator.ice import IceService, StunResponder, binding_response, turn_credentials, turn_services
+from monitor.simulator.ice import IceService, StunResponder, turn_credentials, turn_services
+from monitor.simulator.stun_messages import binding_response
 
 TRANSACTION = bytes(range(12))
 COOKIE = 0x2112A442

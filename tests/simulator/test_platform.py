@@ -177,12 +177,12 @@ def test_replacing_subscriptions_forgets_the_old_ones(platform: Platform) -> Non
 
 def test_a_scenario_with_more_agents_adds_users_and_empties_the_queues(platform: Platform, clock: ManualClock) -> None:
     before = list(platform.users)
-    platform.world.add_load(clock.mono_s(), 1000.0, 10.0)
+    platform.world.add_load(platform.now_s(), 1000.0, 10.0)
     platform.use_scenario(instant().model_copy(update={"agents": 5}))
     assert list(platform.users)[:3] == before
     assert len(platform.users) == 5
     clock.advance(5)
-    assert platform.world.backlogs_s(clock.mono_s()) == (0.0, 0.0)
+    assert platform.world.backlogs_s(platform.now_s()) == (0.0, 0.0)
 
 
 async def test_close_ends_background_work_and_may_be_called_twice(platform: Platform) -> None:

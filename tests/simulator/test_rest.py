@@ -177,9 +177,9 @@ async def test_whether_rejected_calls_count_is_the_scenarios_choice(count_reject
     async with rest_side(instant(extra)) as side:
         replies = [await side.call("GET", "organizations/me") for _ in range(4)]
         assert [reply.status_code for reply in replies] == [200, 200, 429, 429]
-        window = side.gate.limiter.take("another", 0.0, side.scenario.rate_limit)
+        window = side.platform.limiter.take("another", 0.0, side.scenario.rate_limit)
         assert window.count == 1
-        limited = side.gate.limiter.take(side.client_token, side.clock.mono_s(), side.scenario.rate_limit)
+        limited = side.platform.limiter.take(side.client_token, side.platform.now_s(), side.scenario.rate_limit)
         assert limited.count == counts + (count_rejected == "true")
 
 
@@ -190,7 +190,7 @@ async def test_a_full_rest_service_answers_503_in_error_body() -> None:
     async with rest_side(instant()) as side:
         full = instant().rest.model_copy(update={"capacity": 1.0, "backlog_limit_s": 0.001})
         side.platform.use_scenario(side.scenario.model_copy(update={"rest": full}))
-        side.platform.world.rest.add(side.clock.mono_s(), 5.0)
+        side.platform.world.rest.add(side.platform.now_s(), 5.0)
         reply = await side.call("GET", "organizations/me")
         refused(reply, 503, "service.unavailable")
         assert reply.headers["inin-ratelimit-count"] == "1"

@@ -20,6 +20,7 @@ from certificates import make_certificate
 from simulated_rest import INSTANT, instant
 
 from monitor.simulator.server import SimulatorOptions, listen, serve, simulate
+from monitor.simulator.streaming import Streaming
 
 INFO = {
     "rest",
@@ -131,6 +132,23 @@ async def test_the_control_api_can_be_left_out_and_is_off_beyond_loopback() -> N
                 assert (await http.post(f"{running.info['rest']}/control/state")).status_code == 404
         finally:
             await running.close()
+
+
+async def test_behind_a_wildcard_clients_are_told_the_advertised_address() -> None:
+    scenario = instant("occurrences: [{kind: turn, silent: true}]")
+    running = await serve(SimulatorOptions(scenario, host="0.0.0.0", advertise="simulator.test"))
+    try:
+        urls = [httpx.URL(running.info[name]).host for name in ("rest", "ws")]
+        assert urls == ["simulator.test", "simulator.test"]
+        streaming = running.platform.streaming
+        assert isinstance(streaming, Streaming)
+        services = streaming.ice_servers.now("127.0.0.1", "simulated")
+        assert [(service.type, service.host) for service in services] == [
+            ("turn", "simulator.test"),
+            ("stun", "simulator.test"),
+        ]
+    finally:
+        await running.close()
 
 
 def test_the_listening_socket_names_its_protocol_so_that_nagles_algorithm_is_off() -> None:

@@ -130,7 +130,7 @@ async def test_ice_servers_stun_alone_and_with_a_turn_server(start: Start) -> No
     at = await start()
     softphone = await at.softphone()
     assert await softphone.services("turn") == []
-    stun = {"type": "stun", "host": "127.0.0.1", "port": str(at.streaming.stun_port), "transport": "udp"}
+    stun = {"type": "stun", "host": "127.0.0.1", "port": str(at.streaming.ice_servers.stun_port), "transport": "udp"}
     assert await softphone.services("stun") == [stun]
     turn = Turn(host="turn.test", port=3479, transports=("udp", "tcp"), username="u", password="pw")
     softphone = await (await start(turn=turn, force_turn=True)).softphone()

@@ -13,7 +13,7 @@ from product import line_with, started
 @pytest.mark.timeout(240)
 def test_it_blames_the_guilty_and_not_the_innocent(tmp_path: Path) -> None:
     verdicts = {}
-    for scenario in ("publish_saturates_signalling", "innocent"):
+    for scenario in ("publish_saturates_signalling", "publish_innocent"):
         file = tmp_path / f"{scenario}.json"
         words = ("--scenario", scenario, "--seconds", "40", "--port", "0", "--seed", "7", "--json", str(file))
         with started("demo", *words, covered=False) as process:
@@ -24,4 +24,4 @@ def test_it_blames_the_guilty_and_not_the_innocent(tmp_path: Path) -> None:
         assert len(result["blocks"]) == 8
         verdicts[scenario] = result["verdict"]
     assert verdicts["publish_saturates_signalling"] == "caused"
-    assert verdicts["innocent"] in ("not_associated", "inconclusive")  # never blame
+    assert verdicts["publish_innocent"] in ("not_associated", "inconclusive")  # never blame

@@ -96,7 +96,7 @@ def test_what_is_missing_is_named() -> None:
         ("batch_size", 2.5, "a whole number"),
         ("batch_size", "50", "a whole number"),
         ("agents", 1_000_001, "from 0 to 1000000"),
-        ("attributes", {str(i): i for i in range(21)}, "at most 20"),
+        ("attributes", {str(i): i for i in range(65)}, "at most 64"),
         ("attributes", {"a": "x" * 501}, "500 characters"),
         ("attributes", {"": 1}, "names"),
         ("attributes", [], "an object"),
