@@ -107,7 +107,6 @@ class _History:
         days = shifts(self._plan, self._zone)
         for shift in days:
             self._at(shift.begin_wall_s, partial(self._begin_day, shift))
-            self._at(shift.end_wall_s, self._schedule.end)
         for site in self._staff.synthetic:
             for mishap in mishaps(self._plan.background, site, self._staff.at(site), days, self._seed):
                 self._at(mishap.at_wall_s, partial(self._mishap, mishap))
@@ -138,7 +137,7 @@ class _History:
         for monitor in self._monitors:
             monitor.baseline.begin_day(shift.day)
             monitor.issued_wall_s = shift.begin_wall_s
-        self._schedule.begin(self._platform.now_s)
+        self._schedule.begin(self._platform.now_s, shift.end_wall_s - self._platform.start_wall_s)
 
     def _mishap(self, mishap: Mishap) -> None:
         phone = self._platform.population.phones[mishap.agent]

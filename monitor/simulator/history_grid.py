@@ -87,22 +87,20 @@ class Schedule:
     def __init__(self, probes: Sequence[Due]) -> None:
         self._probes = probes
         self._heap: list[tuple[float, int]] = []
+        self._end_s = -math.inf
 
     @property
     def next_s(self) -> float:
-        """When the next probe is due; infinity outside working hours."""
-        return self._heap[0][0] if self._heap else math.inf
+        """When the next probe is due; infinity when none is any more on this working day."""
+        return self._heap[0][0] if self._heap and self._heap[0][0] < self._end_s else math.inf
 
-    def begin(self, at_s: float) -> None:
-        """A working day begins."""
+    def begin(self, at_s: float, end_s: float) -> None:
+        """A working day begins, and lasts until end_s."""
+        self._end_s = end_s
         for probe in self._probes:
             probe.begin(at_s)
         self._heap = [(probe.next_s, index) for index, probe in enumerate(self._probes)]
         heapify(self._heap)
-
-    def end(self) -> None:
-        """The working day is over."""
-        self._heap = []
 
     def run(self) -> Iterator[Observation]:
         """What the next probe observes."""

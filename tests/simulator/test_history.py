@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from functools import cache
 from itertools import groupby, islice, pairwise, takewhile
@@ -30,6 +30,7 @@ from monitor.genesys.rest_messages import RestReply, RestRequest, RestScript
 from monitor.simulator.history import BackgroundDrops, Cadence, HistoryPlan, PublishTimes, facts
 from monitor.simulator.history_background import mishaps
 from monitor.simulator.history_calendar import Shift
+from monitor.simulator.history_grid import Schedule, slot_from
 from monitor.simulator.scenario import load_scenario
 from monitor.simulator.virtual import VirtualPlatform
 
@@ -319,3 +320,22 @@ def test_own_calls_are_told_with_status_and_time() -> None:
     for fact in calls:
         assert fact.seconds is not None
         assert (fact.failure is None) == (fact.status == "200")
+
+
+def test_a_slot_at_the_very_end_of_a_day_is_the_next_days() -> None:
+    class Every15:
+        next_s = 0.0
+
+        def begin(self, at_s: float) -> None:
+            self.next_s = slot_from(at_s, 15.0, 0.0)
+
+        def run(self) -> Iterator[Observation]:
+            self.next_s += 15.0
+            return iter(())
+
+    schedule, slots = Schedule([Every15()]), []
+    schedule.begin(60.0, 120.0)
+    while schedule.next_s < math.inf:
+        slots.append(schedule.next_s)
+        list(schedule.run())
+    assert slots == [60.0, 75.0, 90.0, 105.0]
