@@ -163,9 +163,7 @@ def publish(
         Path | None, typer.Option(metavar="FILE", help="User ids, one a line; by default all on the schedule.")
     ] = None,
     writes: Writes = "presence,routing_status",
-    document: Annotated[
-        bool, typer.Option("--document/--no-document", help="Upload the schedule itself, or only do the writes.")
-    ] = True,
+    no_publish: Annotated[bool, typer.Option("--no-publish", help="The writes alone, no schedule document.")] = False,
     batch_size: Annotated[int, typer.Option(metavar="N", help="Agents (or single requests) a batch.")] = 50,
     pause: Annotated[float, typer.Option(metavar="SECONDS", help="Between batches.")] = 2.0,
     in_flight: Annotated[int, typer.Option(metavar="N", help="Requests at once: burst and batch_single.")] = 8,
@@ -208,7 +206,7 @@ def publish(
         schedule=schedule,
         agents=agents,
         writes=_words(writes),
-        publish=document,
+        publish=not no_publish,
         batch_size=batch_size,
         pause_s=pause,
         in_flight=in_flight,

@@ -153,7 +153,7 @@ def settings_for(simulator: dict[str, Any], folder: Path, job: str) -> Settings:
             },
             "probes": [
                 {"kind": "heartbeat", "channel": "xmpp", "agent": AGENT, "interval": "1s", "timeout": "15s"},
-                {"kind": "signalling", "agent": AGENT, "interval": f"{PROBE_EVERY_S:g}s", "timeout": "14s"},
+                {"kind": "signalling", "agent": AGENT, "interval": f"{PROBE_EVERY_S:g}s", "timeout": "15s"},
                 {"kind": "gathering", "agent": AGENT, "interval": "5s", "timeout": "5s"},
             ],
             "publish": [{"name": job}],

@@ -80,6 +80,7 @@ class BlockPublish:
     ledger: Path
     clock: Clock
     _answers_s: list[float] = field(default_factory=list)
+    _first_wall_s: float | None = None
     _failed: int = 0
 
     async def run(self) -> Published:
@@ -116,16 +117,17 @@ class BlockPublish:
         told_wall_s = left.started_wall_s if left else None
         async with rest_of(account, clock) as rest:
             driver = PublishDriver(flow, self._keeping_times(rest), clock, outputs, started_wall_s=told_wall_s)
-            start_wall_s = clock.wall_s()
             ended = await _closing(driver)
         values = publish_values(ended.summary, self._failed, self._answers_s)
         summary = ended.summary
         note = failure_words(summary.problem) if summary.problem is not None else ""
         outcome = ABORTED if spec.publish and not summary.published else ended.outcome
-        return Published(outcome, values, start_wall_s, clock.wall_s(), note)
+        end_wall_s = clock.wall_s()
+        return Published(outcome, values, self._first_wall_s or end_wall_s, end_wall_s, note)
 
     def _keeping_times(self, rest: Rest) -> Send:
         async def send(request: RestRequest) -> RestReply:
+            self._first_wall_s = self._first_wall_s or self.clock.wall_s()  # off_peak may have waited for hours
             reply = await rest.send(request, CALL_TIMEOUT_S)
             if reply.ok and reply.seconds is not None:
                 self._answers_s.append(reply.seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from monitor.commands.experiment_results import (
     read_results,
     results_path,
 )
-from monitor.commands.interruptible import run_async
+from monitor.commands.interruptible import run_async, sigterm_as_ctrl_c
 from monitor.commands.rehearsal import rehearse
 from monitor.config.load import ConfigErrors
 from monitor.config.secrets import SecretMissing
@@ -65,10 +64,9 @@ def run_blocks(settings: RunSettings) -> int:
     runner = _runner(settings)
     if runner.real is not None and (reason := runner.real.why_not()) is not None:
         return runner.real.dry_run(pending, reason)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     clock = SystemClock()
     started_mono_s = clock.mono_s()
-    with ResultsFile(path, plan) as file, Progress(plan, len(results.outcomes)) as progress:
+    with sigterm_as_ctrl_c(), ResultsFile(path, plan) as file, Progress(plan, len(results.outcomes)) as progress:
         for step in pending:
             progress.block(step)
             outcome = _run(runner, step, step.block in results.started, file)

@@ -49,11 +49,12 @@ class Watch:
 
 
 class Watched:
-    """A RestScript that runs another one and looks about on the way."""
+    """A RestScript that runs another one and looks about on the way, from its first request on."""
 
     def __init__(self, flow: PublishFlow, watch: Watch) -> None:
         self.flow = flow
         self.answers_s: list[float] = []
+        self.start_s: float | None = None
         self._watch = watch
 
     @property
@@ -64,13 +65,19 @@ class Watched:
     def due_s(self) -> float | None:
         """When the publish or the watch has something to do."""
         due_s = self.flow.due_s()
+        if self.start_s is None:
+            return due_s
         return self._watch.next_s if due_s is None else min(due_s, self._watch.next_s)
 
     def act(self, now_s: float) -> list[RestRequest]:
         """What the publish sends now."""
-        self._watch.look(now_s)
         due_s = self.flow.due_s()
-        return self.flow.act(now_s) if due_s is not None and due_s <= now_s else []
+        requests = self.flow.act(now_s) if due_s is not None and due_s <= now_s else []
+        if requests and self.start_s is None:
+            self.start_s = self._watch.next_s = now_s
+        if self.start_s is not None:
+            self._watch.look(now_s)
+        return requests
 
     def hear(self, request: RestRequest, reply: RestReply, now_s: float) -> None:
         """Pass a reply on, and keep its time."""
@@ -89,6 +96,7 @@ def rehearse(plan: Plan, step: Step, scenario: Scenario) -> Outcome:
     watch = Watch(platform, WARM_UP_S)
     events: list[AgentEvent] = []
     state, values = "ok", {}
+    start_s = WARM_UP_S
     if arm.publishes:
         script = Watched(_flow(plan, step, arm, platform), watch)
         events += platform.run(script, TOKEN)
@@ -96,14 +104,14 @@ def rehearse(plan: Plan, step: Step, scenario: Scenario) -> Outcome:
         assert ended is not None
         state = ended.outcome
         values = publish_values(ended.summary, failed, script.answers_s)
-        end_s = platform.now_s
+        start_s, end_s = script.start_s or start_s, platform.now_s
     else:
-        end_s = WARM_UP_S + plan.none_s
+        end_s = start_s + plan.none_s
     window_s = end_s + plan.tail_s
     events += _pass(platform, watch, window_s)
     fetches = len(watch.fetches_s), watch.timeouts
     events += _settle(platform, watch, window_s + plan.settle_s)
-    seen = of_agents(events, WARM_UP_S, window_s, platform.now_s)
+    seen = of_agents(events, start_s, window_s, platform.now_s)
     seen.fetches_s += watch.fetches_s[: fetches[0]]
     seen.fetch_timeouts += fetches[1]
     values |= {**seen.values(), "backlog_s": watch.backlog_s}

@@ -10,8 +10,10 @@ from monitor.analysis.arm_report import Outcome, report_on
 from monitor.commands.experiment import load_plan
 from monitor.commands.experiment_results import read_results, results_path
 from monitor.commands.experiment_text import figure, markdown, sentences
+from monitor.commands.rehearsal import rehearse
 from monitor.publish.plan_draw import simulated_steps
 from monitor.publish.plan_model import Plan, read_arm
+from monitor.simulator.scenario import load_scenario
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = DOCS / "examples" / "experiment"
@@ -101,6 +103,16 @@ def test_the_tables_in_the_documents_are_those_of_the_stored_results(results: Pa
     assert len(outcomes) == len(plan.blocks)
     report = report_on([*outcomes.values()], plan.arm_names(), plan.reference, seed=plan.seed)
     assert markdown(report, plan) in (DOCS / "experiments.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["publish_saturates_signalling", "publish_innocent"])
+def test_the_stored_results_are_what_the_rehearsal_shows_today(name: str) -> None:
+    """Where this fails the platform model has changed: run both experiments again and renew docs/experiments.md."""
+    plan = load_plan(EXAMPLES / f"{name}.yaml")
+    outcomes = read_results(results_path(EXAMPLES / f"{name}.yaml"), plan).outcomes
+    for step in plan.blocks[: len(plan.arms)]:
+        values = rehearse(plan, step, load_scenario(name)).values
+        assert values == pytest.approx(outcomes[step.block].values, rel=1e-6), f"{name} block {step.block}: {step.arm}"
 
 
 def test_there_are_examples_with_results() -> None:

@@ -20,6 +20,7 @@ WRITES = ("presence", "routing_status", "presence")  # of 150 agents: 450 writes
 @cache
 def outcome(scenario: str, arm: str, seed: int = 1) -> Outcome:
     """One block of that arm."""
+    arms = dict.fromkeys((*ARMS, arm))
     plan = Plan(
         plan=1,
         name="rehearsal",
@@ -28,7 +29,7 @@ def outcome(scenario: str, arm: str, seed: int = 1) -> Outcome:
         seed=1,
         reference="none",
         publish=Publish(writes=WRITES),
-        arms=tuple(read_arm(text) for text in ARMS),
+        arms=tuple(read_arm(text) for text in arms),
         blocks=simulated_steps(1, ARMS, 1, 0),
     )
     step = Step(block=1, replicate=1, mode="virtual", arm=arm, seed=seed)
@@ -96,6 +97,13 @@ def test_a_seed_is_repeatable_and_another_one_differs() -> None:
     again = outcome.__wrapped__(SATURATES, "batch")
     assert again == outcome(SATURATES, "batch")
     assert outcome(SATURATES, "batch", seed=2).values != again.values
+
+
+def test_waiting_for_quiet_hours_is_no_part_of_the_publish() -> None:
+    """The rehearsal begins at 8:33 in Chicago."""
+    values = outcome(SATURATES, "off_peak:window=09:00-17:00,tz=America/Chicago").values
+    assert values["publish_s"] == pytest.approx(outcome(SATURATES, "batch").values["publish_s"], rel=0.1)
+    assert values["drops"] == 0
 
 
 def test_nothing_published_has_no_figures_of_a_publish() -> None:

@@ -294,7 +294,7 @@ def proxy_idle_60s(before: Seen, now: Seen) -> None:
     assert now.at("dallas").well()
     assert now.well("drops")
     idle_s = [f.noticed_wall_s - f.last_good_wall_s for f in now.of("disconnect", layer=SIGNALLING)]
-    assert len(idle_s) > 20
+    assert len(idle_s) > 5
     assert set(now.drops(SIGNALLING)) == {"reset"}
     assert all(59.5 < s < 60.5 for s in idle_s)  # a constant idle age
 
