@@ -24,9 +24,9 @@ from monitor.probes.fleet import Fleet, FleetError
 from monitor.probes.lag import LagMeter
 from monitor.probes.own_health import OwnHealth
 from monitor.probes.table import agent_of
-from monitor.publish.watch import Change
-from monitor.publish.watch_plan import watch_plan
-from monitor.publish.watcher import NotStoredError, Outlets, Watcher, WatchPlan
+from monitor.publish.watch.settings import watch_plan
+from monitor.publish.watch.watch import Change
+from monitor.publish.watch.watcher import NotStoredError, Outlets, Watcher, WatchPlan
 from monitor.web.exporter import ServerHandle, WebContext, create_app, serve
 
 ReadSettings = Callable[[], Settings]

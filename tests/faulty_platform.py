@@ -12,8 +12,8 @@ from typing import Any
 
 from monitor.facts.failures import Reason, failure
 from monitor.genesys.rest_messages import RestReply, RestRequest, RestScript
-from monitor.publish.ideal import IdealPlatform
-from monitor.publish.requests import UPDATE, UPLOAD
+from monitor.publish.flow.ideal import IdealPlatform
+from monitor.publish.flow.requests import UPDATE, UPLOAD
 
 OURS, THEIRS = "our-client", "another-editor"
 LONG_S = 100_000.0

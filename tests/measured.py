@@ -14,8 +14,8 @@ from monitor.facts.clock import SystemClock
 from monitor.facts.observations import Observation
 from monitor.probes.base import Context
 from monitor.probes.lag import LagMeter
-from monitor.simulator.scenario import load_scenario
 from monitor.simulator.server import RunningSimulator, SimulatorOptions, serve
+from monitor.simulator.world.scenario import load_scenario
 
 T = TypeVar("T", bound=Observation)
 AGENT = "synthetic-1"

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 
 from monitor.facts.clock import ManualClock
-from monitor.simulator.control import Control
-from monitor.simulator.gate import Gate
 from monitor.simulator.platform import Platform
-from monitor.simulator.rest import create_app
-from monitor.simulator.scenario import Scenario, parse_scenario
+from monitor.simulator.rest.app import create_app
+from monitor.simulator.rest.control import Control
+from monitor.simulator.rest.gate import Gate
+from monitor.simulator.world.scenario import Scenario, parse_scenario
 
 INSTANT = """
 name: instant

@@ -10,8 +10,8 @@ from raw_softphone import RawSoftphone
 
 from monitor.facts.clock import SystemClock
 from monitor.simulator.platform import Platform
-from monitor.simulator.scenario import Expected, Queue, Scenario
-from monitor.simulator.streaming import Streaming
+from monitor.simulator.streaming.streaming import Streaming
+from monitor.simulator.world.scenario import Expected, Queue, Scenario
 
 IDLE = Queue(capacity=100_000.0, base_s=0.0, jitter_s=0.0)
 

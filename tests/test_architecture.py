@@ -34,17 +34,6 @@ ONE_IMPORTER = {
     "typer": {"cli.py", "cli_publish.py"},
     "locust": {"publish/locustfile.py"},
 }
-PURE_PUBLISH = (
-    *("experiment", "flow", "flow_events", "ideal", "job", "lanes", "pacing", "plan_draw", "plan_model", "plan_times"),
-    *("progress", "quiet_hours", "requests", "retry", "schedule_state", "strategies", "tally", "uploading", "watch"),
-    *("watch_edges", "watch_evidence", "watch_times", "writing"),
-)
-PURE_SIMULATOR = (
-    *("agent_events", "agents", "audit_bodies", "audit_log", "faults", "history", "limits", "model", "network"),
-    *("occurrences", "presence_bodies", "refusal_bodies", "scenario", "scenario_parts", "schedule_bodies", "schedules"),
-    *("script_runner", "softphone", "softphone_calls", "softphone_host", "softphone_keepalive", "topics", "virtual"),
-    *("stun_messages", "turn_allocations", "virtual_organisation", "virtual_rest", "world"),
-)
 PURE = (
     "analysis/*.py",
     "config/document.py",
@@ -80,8 +69,17 @@ PURE = (
     "probes/once.py",
     "probes/shard_messages.py",
     "outputs/suspicion.py",
-    *(f"publish/{name}.py" for name in PURE_PUBLISH),
-    *(f"simulator/{name}.py" for name in PURE_SIMULATOR),
+    "publish/flow/*.py",
+    "publish/guard.py",
+    "publish/plan/[!f]*.py",
+    "publish/strategy/*.py",
+    *(f"publish/watch/{name}.py" for name in ("edges", "evidence", "times", "watch")),
+    "simulator/history/*.py",
+    "simulator/organisation/*.py",
+    "simulator/virtual/*.py",
+    "simulator/world/*.py",
+    "simulator/ice/stun_messages.py",
+    "simulator/ice/turn_allocations.py",
 )
 IMPURE_MODULES = {
     *("asyncio", "httpx", "os", "secrets", "select", "socket", "sqlite3", "ssl", "subprocess", "threading", "time"),

@@ -16,8 +16,8 @@ from monitor.facts.observations import (
     Observation,
     PhaseObserved,
 )
-from monitor.publish.flow import BatchDone, Ended, FlowEvent, Summary
-from monitor.simulator.agent_events import AgentEvent
+from monitor.publish.flow.flow import BatchDone, Ended, FlowEvent, Summary
+from monitor.simulator.world.agent_events import AgentEvent
 
 PING_CHANNEL = "xmpp"
 ICE_SERVERS = "ice_servers"

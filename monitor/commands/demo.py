@@ -30,9 +30,9 @@ from monitor.genesys.exchange import make_http
 from monitor.genesys.regions import Endpoints, for_urls
 from monitor.genesys.rest import Rest
 from monitor.publish.client import MarkerClient
-from monitor.publish.experiment import PUBLISH, PlannedBlock, plan
 from monitor.publish.load import LoadResult, apply_load
-from monitor.simulator.scenario import ScenarioError, load_scenario
+from monitor.publish.plan.blocks import PUBLISH, PlannedBlock, plan
+from monitor.simulator.world.scenario import ScenarioError, load_scenario
 
 OK, FAILED, USAGE = 0, 1, 2
 JOB = "demo-publish"

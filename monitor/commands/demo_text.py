@@ -15,8 +15,8 @@ from rich.table import Table
 
 from monitor.analysis.blocks import Cell
 from monitor.analysis.randomised import PRIMARY_SIGNALS, ExperimentResult, SignalResult, Verdict
-from monitor.publish.experiment import PUBLISH, PlannedBlock
 from monitor.publish.load import LoadResult
+from monitor.publish.plan.blocks import PUBLISH, PlannedBlock
 
 TITLES = {"ws_rtt_seconds": "ping round trip", "ice_servers_seconds": "ICE-server fetch"}
 WIDTH = 100  # of the tables where there is no terminal

@@ -19,12 +19,12 @@ from monitor.commands.experiment_run import BadInput, RunError, RunSettings, run
 from monitor.commands.experiment_text import markdown, report_json, say_report
 from monitor.config.document import LARGEST_BYTES
 from monitor.config.rules import duration_s
-from monitor.publish.plan_draw import simulated_steps, weekly_steps
-from monitor.publish.plan_file import PlanError, read_plan
-from monitor.publish.plan_model import Plan, Publish, Step, read_arm
-from monitor.publish.plan_text import write_plan
-from monitor.publish.plan_times import read_slot
-from monitor.simulator.scenario import load_scenario
+from monitor.publish.plan.draw import simulated_steps, weekly_steps
+from monitor.publish.plan.file import PlanError, read_plan
+from monitor.publish.plan.model import Plan, Publish, Step, read_arm
+from monitor.publish.plan.text import write_plan
+from monitor.publish.plan.times import read_slot
+from monitor.simulator.world.scenario import load_scenario
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 

@@ -24,7 +24,7 @@ from monitor.config.model import Settings
 from monitor.facts.clock import Clock, SystemClock
 from monitor.outputs.journal import Journal
 from monitor.publish.client import MarkerClient
-from monitor.publish.plan_model import Plan, Step
+from monitor.publish.plan.model import Plan, Step
 
 AGENT = "synthetic-1"
 POLL_S = 0.5

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 
 from monitor.analysis.arm_report import Outcome
 from monitor.commands.experiment_text import values_words
-from monitor.publish.plan_model import VIRTUAL, Plan, Step
+from monitor.publish.plan.model import VIRTUAL, Plan, Step
 
 SHOWN = ("publish_s", "limited", "retry_after_s", "ping_p95_s", "drops")
 

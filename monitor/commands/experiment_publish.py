@@ -17,14 +17,14 @@ from monitor.genesys.rest import Rest
 from monitor.genesys.rest_messages import RestReply, RestRequest
 from monitor.publish.client import MarkerClient
 from monitor.publish.driver import DriverError, Outputs, PublishDriver, Send
-from monitor.publish.flow import PublishFlow
-from monitor.publish.flow_events import ABORTED, FAILED, BatchDone, Ended, FlowEvent, Noted
+from monitor.publish.flow.events import ABORTED, FAILED, BatchDone, Ended, FlowEvent, Noted
+from monitor.publish.flow.flow import PublishFlow
+from monitor.publish.flow.job import PublishSpec
 from monitor.publish.guard import allowed_to_write
-from monitor.publish.job import PublishSpec
 from monitor.publish.ledger import Ledger, Unfinished
 from monitor.publish.live import CALL_TIMEOUT_S, Account, rest_of
 from monitor.publish.run_markers import RunMarkers
-from monitor.publish.strategies import Strategy
+from monitor.publish.strategy.strategies import Strategy
 
 
 class Left(Enum):

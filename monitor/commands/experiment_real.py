@@ -21,12 +21,12 @@ from monitor.facts.runs import DEFAULT_LIMIT_S, Run, runs_of
 from monitor.genesys.regions import Endpoints, for_region, for_urls
 from monitor.outputs.journal import JournalError, JournalReader
 from monitor.publish.client import MarkerClient
-from monitor.publish.flow_events import ABORTED
+from monitor.publish.flow.events import ABORTED
 from monitor.publish.guard import allowed_to_write
 from monitor.publish.live import Account, rest_of
-from monitor.publish.plan_model import Arm, Plan, Step
-from monitor.publish.plan_text import arm_words
-from monitor.publish.plan_times import read_when
+from monitor.publish.plan.model import Arm, Plan, Step
+from monitor.publish.plan.text import arm_words
+from monitor.publish.plan.times import read_when
 
 OK = 0
 LATE_S = 300.0  # a block that cannot begin within this of its time is missed: later is another time of day

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from monitor.analysis.arm_report import MEASURES, Outcome
-from monitor.publish.plan_model import Plan
+from monitor.publish.plan.model import Plan
 
 FORMAT = 1
 STATES = ("ok", "failed", "aborted", "missed")

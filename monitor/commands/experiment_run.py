@@ -28,8 +28,8 @@ from monitor.facts.clock import SystemClock
 from monitor.outputs.journal import JournalError
 from monitor.publish.driver import DriverError
 from monitor.publish.ledger import LedgerError
-from monitor.publish.plan_model import LIVE, VIRTUAL, Plan, Step
-from monitor.simulator.scenario import Scenario, ScenarioError, load_scenario
+from monitor.publish.plan.model import LIVE, VIRTUAL, Plan, Step
+from monitor.simulator.world.scenario import Scenario, ScenarioError, load_scenario
 
 OK = 0
 

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from monitor.analysis.arm_report import GRAVE, HARMS, MEASURES, NONE, ArmRow, ArmsReport, Measure, Recommendation
 from monitor.analysis.arms import Difference, Estimate
-from monitor.publish.plan_model import Plan
-from monitor.publish.plan_text import arm_words
+from monitor.publish.plan.model import Plan
+from monitor.publish.plan.text import arm_words
 
 COLUMN = 26  # width of an arm in tables where there is no terminal
 TITLES = {measure.name: measure.title for measure in MEASURES}

@@ -34,18 +34,18 @@ from monitor.commands.publish_text import (
 from monitor.facts.clock import SystemClock, rfc3339
 from monitor.publish.client import MarkerClient, new_run_id
 from monitor.publish.driver import DriverError, Outputs, PublishDriver
-from monitor.publish.flow import PublishFlow
-from monitor.publish.flow_events import ABORTED, OK, Ended
+from monitor.publish.flow.events import ABORTED, OK, Ended
+from monitor.publish.flow.flow import PublishFlow
+from monitor.publish.flow.ideal import IdealPlatform, run_ideally
+from monitor.publish.flow.job import PublishSpec
+from monitor.publish.flow.requests import Builder
+from monitor.publish.flow.schedule_state import agents_of
+from monitor.publish.flow.uploading import CUT_SETTLE_S
 from monitor.publish.guard import allowed_to_write
-from monitor.publish.ideal import IdealPlatform, run_ideally
-from monitor.publish.job import PublishSpec
 from monitor.publish.ledger import Ledger, LedgerError, Unfinished
 from monitor.publish.live import Run, publish, rest_of
-from monitor.publish.requests import Builder
-from monitor.publish.schedule_state import agents_of
-from monitor.publish.strategies import Strategy, strategy
-from monitor.publish.uploading import CUT_SETTLE_S
-from monitor.simulator.scenario import ScenarioError, load_scenario
+from monitor.publish.strategy.strategies import Strategy, strategy
+from monitor.simulator.world.scenario import ScenarioError, load_scenario
 
 __all__ = ["PublishOptions", "run_publish"]
 

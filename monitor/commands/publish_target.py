@@ -13,9 +13,9 @@ from monitor.config.load import ConfigErrors, load
 from monitor.config.secrets import SecretMissing, SecretRef, resolve
 from monitor.config.values import is_loopback
 from monitor.genesys.regions import Endpoints, for_region, for_urls
+from monitor.publish.flow.requests import is_id
 from monitor.publish.guard import off_loopback
 from monitor.publish.live import Account
-from monitor.publish.requests import is_id
 
 MOST_AGENTS = 5000  # of a business unit
 

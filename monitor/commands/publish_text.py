@@ -14,8 +14,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from monitor.facts.failures import Failure, Fault
-from monitor.publish.flow_events import BatchDone, Ended, FlowEvent, Noted, Published, Started
-from monitor.publish.tally import Latency, Summary
+from monitor.publish.flow.events import BatchDone, Ended, FlowEvent, Noted, Published, Started
+from monitor.publish.flow.tally import Latency, Summary
 
 WHOSE = {Fault.LOCAL: "here: credentials, permissions or settings", Fault.PATH: "the network", Fault.REMOTE: "platform"}
 

@@ -9,11 +9,11 @@ from monitor.analysis.arm_report import Outcome
 from monitor.commands.block_values import ending_of, of_agents, publish_values
 from monitor.genesys.requests import IQ_TIMEOUT_S
 from monitor.genesys.rest_messages import RestReply, RestRequest
-from monitor.publish.flow import PublishFlow
-from monitor.publish.plan_model import Arm, Plan, Step
-from monitor.simulator.agent_events import AgentEvent
-from monitor.simulator.scenario import Scenario
-from monitor.simulator.virtual import VirtualPlatform
+from monitor.publish.flow.flow import PublishFlow
+from monitor.publish.plan.model import Arm, Plan, Step
+from monitor.simulator.virtual.platform import VirtualPlatform
+from monitor.simulator.world.agent_events import AgentEvent
+from monitor.simulator.world.scenario import Scenario
 
 WARM_UP_S = 60.0  # softphones ping a few times before anything is done to them
 PROBE_EVERY_S = 15.0  # a monitor's signalling probe fetches the ICE-server list so often

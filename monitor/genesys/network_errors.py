@@ -27,4 +27,3 @@ def reason_of_os_error(error: OSError) -> Reason:
     if error.errno in _UNREACHABLE:
         return Reason.UNREACHABLE
     return Reason.ERROR
-

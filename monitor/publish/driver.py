@@ -10,11 +10,11 @@ from typing import Any
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Reason, failure
 from monitor.genesys.rest_messages import RestReply, RestRequest, RestScript
-from monitor.publish.flow import PublishFlow
-from monitor.publish.flow_events import ABORTED, BatchDone, Ended, FlowEvent, Overtaken, Published, Started
+from monitor.publish.flow.events import ABORTED, BatchDone, Ended, FlowEvent, Overtaken, Published, Started
+from monitor.publish.flow.flow import PublishFlow
+from monitor.publish.flow.tally import status_word
 from monitor.publish.ledger import Ledger, LedgerError
 from monitor.publish.run_markers import RunMarkers
-from monitor.publish.tally import status_word
 
 GRACE_S = 5.0  # how long a run that is told to stop waits for the answers that are still due
 LONGEST_SLEEP_S = 3600.0

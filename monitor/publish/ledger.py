@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from monitor.publish.calls import Change
-from monitor.publish.job import Batch, update_key
-from monitor.publish.progress import InFlight, Progress
+from monitor.publish.flow.calls import Change
+from monitor.publish.flow.job import Batch, update_key
+from monitor.publish.flow.progress import InFlight, Progress
 
 __all__ = ["InFlight", "Ledger", "LedgerError", "Progress", "Unfinished"]
 

@@ -16,13 +16,13 @@ from monitor.genesys.regions import Endpoints
 from monitor.genesys.rest import Rest
 from monitor.publish.client import MarkerClient
 from monitor.publish.driver import DriverError, Outputs, PublishDriver
-from monitor.publish.flow import PublishFlow
-from monitor.publish.flow_events import Ended
+from monitor.publish.flow.events import Ended
+from monitor.publish.flow.flow import PublishFlow
+from monitor.publish.flow.job import PublishSpec
 from monitor.publish.guard import allowed_to_write
-from monitor.publish.job import PublishSpec
 from monitor.publish.ledger import Unfinished
 from monitor.publish.run_markers import RunMarkers
-from monitor.publish.strategies import Strategy
+from monitor.publish.strategy.strategies import Strategy
 
 CALL_TIMEOUT_S = 30.0
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from monitor.facts.clock import Clock
 from monitor.genesys.regions import Endpoints
 from monitor.genesys.rest_messages import RestReply
+from monitor.publish.flow.requests import WRITES, Builder, is_id
+from monitor.publish.flow.tally import quantiles, status_word
 from monitor.publish.guard import off_loopback
-from monitor.publish.requests import WRITES, Builder, is_id
-from monitor.publish.tally import quantiles, status_word
 
 __all__ = ["LoadResult", "apply_load", "quantiles"]
 

@@ -21,9 +21,9 @@ from locust.env import Environment
 
 from monitor.genesys.regions import Endpoints, for_urls
 from monitor.genesys.rest_messages import RestRequest
+from monitor.publish.flow.requests import WRITES, Builder, ScheduleRef, document
+from monitor.publish.flow.schedule_state import agent_versions, agents_of, standing_of
 from monitor.publish.guard import allowed_to_write
-from monitor.publish.requests import WRITES, Builder, ScheduleRef, document
-from monitor.publish.schedule_state import agent_versions, agents_of, standing_of
 
 LOG = logging.getLogger(__name__)
 LONGEST_WAIT_S = 120.0  # what a Retry-After may ask for and be waited out

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from monitor.publish.client import SENT, MarkerClient, Told
-from monitor.publish.flow_events import FAILED, OK, BatchDone, Ended, Started
-from monitor.publish.job import PublishSpec
-from monitor.publish.strategies import Strategy
-from monitor.publish.tally import Summary
+from monitor.publish.flow.events import FAILED, OK, BatchDone, Ended, Started
+from monitor.publish.flow.job import PublishSpec
+from monitor.publish.flow.tally import Summary
+from monitor.publish.strategy.strategies import Strategy
 
 
 class RunMarkers:

@@ -22,11 +22,11 @@ import logging
 from collections import Counter
 from typing import Any, Final
 
-from monitor.simulator.agents import Population
-from monitor.simulator.occurrences import Edge, Occurrence
-from monitor.simulator.persistent_connections import PersistentConnections
 from monitor.simulator.platform import Platform
-from monitor.simulator.streaming import Streaming
+from monitor.simulator.streaming.persistent_connections import PersistentConnections
+from monitor.simulator.streaming.streaming import Streaming
+from monitor.simulator.world.agents import Population
+from monitor.simulator.world.occurrences import Edge, Occurrence
 
 LONGEST_WAIT_S: Final = 1.0
 SHORTEST_WAIT_S: Final = 0.05  # the population has something to do more often; arrivals catch up by themselves

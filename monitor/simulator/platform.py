@@ -11,9 +11,8 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from monitor.facts.clock import Clock
-from monitor.simulator.audit_log import AuditLog
-from monitor.simulator.limits import RateLimiter
-from monitor.simulator.model import (
+from monitor.simulator.organisation.audit_log import AuditLog
+from monitor.simulator.organisation.model import (
     CallControl,
     Channel,
     ChannelSocket,
@@ -24,13 +23,14 @@ from monitor.simulator.model import (
     Urls,
     User,
 )
-from monitor.simulator.network import Network
-from monitor.simulator.occurrences import Occurrence, Timeline
-from monitor.simulator.refusal_bodies import overloaded
-from monitor.simulator.scenario import Scenario
-from monitor.simulator.schedules import ScheduleBook
-from monitor.simulator.topics import plain_topics, rejection
-from monitor.simulator.world import World
+from monitor.simulator.organisation.refusal_bodies import overloaded
+from monitor.simulator.organisation.schedules import ScheduleBook
+from monitor.simulator.organisation.topics import plain_topics, rejection
+from monitor.simulator.world.limits import RateLimiter
+from monitor.simulator.world.network import Network
+from monitor.simulator.world.occurrences import Occurrence, Timeline
+from monitor.simulator.world.scenario import Scenario
+from monitor.simulator.world.world import World
 
 __all__ = [
     "CallControl",

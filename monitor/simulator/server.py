@@ -18,13 +18,13 @@ import uvicorn
 
 from monitor.config.values import is_loopback
 from monitor.facts.clock import Clock, SystemClock
-from monitor.simulator.control import Control
-from monitor.simulator.gate import Gate
 from monitor.simulator.live import LiveWorld
 from monitor.simulator.platform import Platform
-from monitor.simulator.rest import create_app
-from monitor.simulator.scenario import Scenario, ScenarioError, Turn, load_scenario
-from monitor.simulator.streaming import Streaming
+from monitor.simulator.rest.app import create_app
+from monitor.simulator.rest.control import Control
+from monitor.simulator.rest.gate import Gate
+from monitor.simulator.streaming.streaming import Streaming
+from monitor.simulator.world.scenario import Scenario, ScenarioError, Turn, load_scenario
 
 KEEP_ALIVE_S: Final = 120  # longer than clients leave a connection idle, so that none is cut under a request
 GRACE_S: Final = 1  # for answers under way when the simulator stops

@@ -17,9 +17,9 @@ from monitor.facts.observations import (
     Observation,
     PhaseObserved,
 )
-from monitor.publish.flow_events import BatchDone, Ended, FlowEvent
-from monitor.publish.tally import Summary
-from monitor.simulator.agent_events import AgentEvent
+from monitor.publish.flow.events import BatchDone, Ended, FlowEvent
+from monitor.publish.flow.tally import Summary
+from monitor.simulator.world.agent_events import AgentEvent
 
 
 def event(at_s: float, kind: str, agent: int = 0, **more: Any) -> AgentEvent:

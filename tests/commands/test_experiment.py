@@ -22,8 +22,8 @@ from monitor.commands.experiment import (
 )
 from monitor.commands.experiment_results import ledger_path, results_path
 from monitor.commands.rehearsal import rehearse
-from monitor.publish.plan_model import Plan, Step
-from monitor.simulator.scenario import Scenario
+from monitor.publish.plan.model import Plan, Step
+from monitor.simulator.world.scenario import Scenario
 
 ARMS = ("none", "burst+sdk_default", "batch")
 

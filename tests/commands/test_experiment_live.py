@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from monitor.commands.experiment_live import AgentsWatch, LiveError, live_block, watched_agents
-from monitor.publish.plan_draw import simulated_steps
-from monitor.publish.plan_model import Plan, read_arm
+from monitor.publish.plan.draw import simulated_steps
+from monitor.publish.plan.model import Plan, read_arm
 
 SCENARIO = """
 name: small

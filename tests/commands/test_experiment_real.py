@@ -21,10 +21,10 @@ from monitor.facts.markers import Marker, MarkerPhase
 from monitor.facts.observations import HeartbeatObserved
 from monitor.outputs.journal import Journal
 from monitor.publish.ledger import Ledger
-from monitor.publish.plan_model import Step
-from monitor.publish.plan_times import read_when
-from monitor.simulator.scenario import parse_scenario
+from monitor.publish.plan.model import Step
+from monitor.publish.plan.times import read_when
 from monitor.simulator.server import RunningSimulator, SimulatorOptions, serve
+from monitor.simulator.world.scenario import parse_scenario
 
 UNIT = "bu-1"
 CONFIG = """

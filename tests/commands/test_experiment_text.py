@@ -11,9 +11,9 @@ from monitor.commands.experiment import load_plan
 from monitor.commands.experiment_results import read_results, results_path
 from monitor.commands.experiment_text import figure, markdown, sentences
 from monitor.commands.rehearsal import rehearse
-from monitor.publish.plan_draw import simulated_steps
-from monitor.publish.plan_model import Plan, read_arm
-from monitor.simulator.scenario import load_scenario
+from monitor.publish.plan.draw import simulated_steps
+from monitor.publish.plan.model import Plan, read_arm
+from monitor.simulator.world.scenario import load_scenario
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = DOCS / "examples" / "experiment"

@@ -23,9 +23,9 @@ from monitor.commands.publish import run_publish
 from monitor.commands.publish_target import PublishOptions, target_of
 from monitor.facts.clock import SystemClock, rfc3339
 from monitor.genesys.rest_messages import RestReply
+from monitor.publish.flow.requests import Builder, ScheduleRef
 from monitor.publish.ledger import Ledger
 from monitor.publish.live import rest_of
-from monitor.publish.requests import Builder, ScheduleRef
 
 SCENARIO = """
 name: brisk

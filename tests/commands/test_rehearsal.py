@@ -8,9 +8,9 @@ import pytest
 
 from monitor.analysis.arm_report import Outcome
 from monitor.commands.rehearsal import rehearse
-from monitor.publish.plan_draw import simulated_steps
-from monitor.publish.plan_model import Plan, Publish, Step, read_arm
-from monitor.simulator.scenario import load_scenario
+from monitor.publish.plan.draw import simulated_steps
+from monitor.publish.plan.model import Plan, Publish, Step, read_arm
+from monitor.simulator.world.scenario import load_scenario
 
 SATURATES, INNOCENT = "publish_saturates_signalling", "publish_innocent"
 ARMS = ("none", "burst+sdk_default", "burst+none", "batch_single+sdk_default", "batch", "paced")

@@ -83,8 +83,7 @@ VALUES = [
     ),
     (
         "publish: [{name: w, schedule: tuesday 10:00}]",
-        "1: publish[0].schedule: 'tuesday 10:00' — days and a time such as "
-        '"tue 10:00" or "mon-fri 06:30" is needed',
+        '1: publish[0].schedule: \'tuesday 10:00\' — days and a time such as "tue 10:00" or "mon-fri 06:30" is needed',
     ),
     # lists and mappings
     ("probes: {kind: api}", "1: probes: a mapping — a list is needed, [] for none"),

@@ -9,7 +9,7 @@ from monitor.facts.failures import Reason
 from monitor.facts.ice import CandidateType, IceServer, ServerOutcome, Signature
 from monitor.media import gathering
 from monitor.media.gathering import gather
-from monitor.simulator.ice import StunResponder
+from monitor.simulator.ice.stun_responder import StunResponder
 
 HOST, SRFLX, RELAY = CandidateType.HOST, CandidateType.SRFLX, CandidateType.RELAY
 

@@ -35,7 +35,7 @@ from monitor.probes.shard_messages import (
     from_params,
     to_params,
 )
-from monitor.simulator.ice import StunResponder
+from monitor.simulator.ice.stun_responder import StunResponder
 
 CONVERSATION = {"site": "here", "probe": "call-1", "agent": "synthetic-1", "conversation_id": "conversation"}
 

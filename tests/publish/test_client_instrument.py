@@ -23,7 +23,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from monitor.genesys.rest import OPERATIONS
 from monitor.publish import client as client_module
 from monitor.publish.client import MOST_OPERATIONS, PublishRun, operation_name, publish_run, retry_after_s
-from monitor.publish.requests import WRITES, Builder, ScheduleRef
+from monitor.publish.flow.requests import WRITES, Builder, ScheduleRef
 from monitor.web.markers import parse_marker
 
 USER = "8d0e6a1e-61c4-4c1c-9a3e-0d3f1f6c2b7a"

@@ -20,11 +20,11 @@ from monitor.genesys.rest_messages import RestReply, RestRequest
 from monitor.publish import driver as driver_module
 from monitor.publish.client import LOST, SENT, Told
 from monitor.publish.driver import DriverError, Outputs, PublishDriver
-from monitor.publish.flow import Ended, FlowEvent, PublishFlow, PublishSpec
+from monitor.publish.flow.flow import Ended, FlowEvent, PublishFlow, PublishSpec
 from monitor.publish.ledger import Ledger, Unfinished
 from monitor.publish.live import Account, Run, publish
 from monitor.publish.run_markers import RunMarkers, batch_attributes, end_attributes
-from monitor.publish.strategies import strategy
+from monitor.publish.strategy.strategies import strategy
 
 AGENTS = tuple(f"agent-{number}" for number in range(6))
 CLOCK = SystemClock()

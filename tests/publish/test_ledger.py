@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.publish.calls import Change
-from monitor.publish.job import PublishSpec, batches_of
+from monitor.publish.flow.calls import Change
+from monitor.publish.flow.job import PublishSpec, batches_of
 from monitor.publish.ledger import InFlight, Ledger, LedgerError
-from monitor.publish.strategies import strategy
+from monitor.publish.strategy.strategies import strategy
 
 AGENTS = ("a", "b", "c")
 TERMS = {"job": "weekly", "strategy": "batch+none"}

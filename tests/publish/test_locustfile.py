@@ -24,7 +24,7 @@ from monitor.genesys.connection import ConnectionOptions, SoftphoneConnection
 from monitor.genesys.events import Connected, Event, PingResult
 from monitor.genesys.regions import for_urls
 from monitor.genesys.rest import Rest
-from monitor.publish.requests import OPERATIONS
+from monitor.publish.flow.requests import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
 LOCUSTFILE = ROOT / "monitor" / "publish" / "locustfile.py"

@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from monitor.facts.ice import IceServer, ServerOutcome
 from monitor.media.stun import stun_binding, turn_allocate
-from monitor.simulator.scenario import parse_scenario
 from monitor.simulator.server import RunningSimulator, SimulatorOptions, serve
+from monitor.simulator.world.scenario import parse_scenario
 
 
 class Live:

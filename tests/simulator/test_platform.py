@@ -9,8 +9,8 @@ import pytest
 from simulated_rest import RecordingSocket, instant
 
 from monitor.facts.clock import ManualClock
+from monitor.simulator.organisation.topics import plain_topics, rejection
 from monitor.simulator.platform import CHANNEL_LIFE_S, CHANNELS_PER_OWNER, Grant, Platform
-from monitor.simulator.topics import plain_topics, rejection
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from certificates import make_certificate
 from simulated_rest import INSTANT, instant
 
 from monitor.simulator.server import SimulatorOptions, listen, serve, simulate
-from monitor.simulator.streaming import Streaming
+from monitor.simulator.streaming.streaming import Streaming
 
 INFO = {
     "rest",

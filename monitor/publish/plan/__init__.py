@@ -1,0 +1,1 @@
+"""Randomised designs: drawn by a seed, written for people, read back strictly."""

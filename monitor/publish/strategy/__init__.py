@@ -1,0 +1,1 @@
+"""How a publish job sends and tries again: pacing times retry, by name; pure."""

@@ -1,0 +1,1 @@
+"""The streaming side on real sockets: XMPP sessions, notification channels, calls."""

@@ -1,0 +1,1 @@
+"""The whole platform without a socket: the world, its agents and the REST routes of a publish in virtual time; pure."""
