@@ -13,6 +13,7 @@ LIVE = "live"
 ALPHA = 0.05
 LATENCY_FLOOR = 1.10  # a slower ping is called harm from this ratio on: less is nothing an agent could notice
 USABLE = ("ok", "failed")
+ONLY_LIVE = "there are live blocks only, which are tested with nothing: no difference can be established"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def report_on(
         live=_rows([outcome for outcome in outcomes if outcome.mode == LIVE], arms, seed),
         differences=against,
         recommendation=_recommend(tested, tables, arms, seed, alpha),
-        warnings=tuple(_warnings(tested, arms, against.values(), alpha)),
+        warnings=tuple(_warnings(tested, arms, against.values(), alpha)) if tested or not outcomes else (ONLY_LIVE,),
     )
 
 

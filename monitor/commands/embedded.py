@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
+import threading
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -22,10 +25,9 @@ async def start_simulator(scenario: str, seed: int, stack: AsyncExitStack) -> di
     scenario: a name or a file. Raises SimulatorError.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "monitor", "simulate", "--scenario", scenario, "--seed", str(seed)),
-        *("--rest-port", "0", "--ws-port", "0"),
+        *(sys.executable, "-m", "monitor.commands.embedded", scenario, str(seed)),
         stdout=asyncio.subprocess.PIPE,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,  # never written to: it closes when we end, however we end
         start_new_session=True,  # Ctrl-C reaches it through us, after whoever uses it has stopped
     )
     stack.push_async_callback(_end, process)
@@ -46,3 +48,22 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+def _end_with_parent() -> None:
+    """Stop as SIGTERM does when the other end of stdin is gone: a parent that is killed cannot end its child."""
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main(scenario: str, seed: str) -> int:
+    """The simulator's process: on free ports, until SIGTERM or until its parent has ended. The exit status."""
+    from monitor.simulator.server import simulate
+
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    return simulate(scenario=scenario, seed=int(seed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -187,6 +187,8 @@ def _simulated(options: PlanOptions, names: tuple[str, ...]) -> tuple[Step, ...]
     load_scenario(options.scenario)
     if options.slots or options.weeks or options.start:
         raise ValueError("a scenario is rehearsed by replicates: slots, start and weeks are for a real platform")
+    if options.timezone or options.business_unit:
+        raise ValueError("a scenario brings its own: time zone and business unit are for a real platform")
     return simulated_steps(options.seed, names, options.virtual, options.live)
 
 

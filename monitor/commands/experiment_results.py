@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import math
@@ -53,15 +54,16 @@ def fingerprint(plan: Plan) -> str:
 
 
 class ResultsFile:
-    """Appends records; each is on disk when the call returns."""
+    """Appends records; each is on disk when the call returns. One process at a time: two would publish twice."""
 
     def __init__(self, path: Path, plan: Plan) -> None:
         """Open the file for appending, made where it is not there yet. Raises ResultsError."""
         self._path = path
         try:
-            self._mend()
-            new = not path.exists() or path.stat().st_size == 0
             self._file = path.open("a", encoding="utf-8")
+            self._lock()
+            self._mend()
+            new = path.stat().st_size == 0
         except OSError as error:
             raise ResultsError(f"{path}: cannot be written: {error.strerror}") from None
         if new:
@@ -92,10 +94,15 @@ class ResultsFile:
         self._file.flush()
         os.fsync(self._file.fileno())
 
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise ResultsError(f"{self._path}: another `experiment run` is using it") from None
+
     def _mend(self) -> None:
         """Cut off a last line that a crash left unfinished, else the next record would be spoiled by it."""
-        if not self._path.exists():
-            return
         content = self._path.read_bytes()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):

@@ -189,7 +189,9 @@ def _undone(advice: Recommendation) -> Iterator[str]:
 
 def _advice(advice: Recommendation) -> str:
     if advice.least is None:
-        return "none, as no way of publishing was tried"
+        return "none, as no way of publishing was tried in blocks that are compared"
+    if not advice.worse and not advice.unsettled:
+        return f"none, as {advice.least} is the only way of publishing that was tried" + _beside_none(advice)
     if not advice.worse:
         words = "the difference is not established: no way of publishing is shown to harm less than another"
         return words + _quick(advice)
@@ -197,6 +199,8 @@ def _advice(advice: Recommendation) -> str:
     graver = [arm for arm, harms in advice.worse.items() if _is_grave(harms)]
     slower = [arm for arm in advice.worse if arm not in graver]
     text = f"publish with {advice.least}, which harms least"
+    if advice.least in advice.undone:
+        text += ", though no way of publishing did all of its work"
     if graver:
         text += f"; established to lose more connections or pings: {', '.join(graver)}"
     if slower:
@@ -204,6 +208,16 @@ def _advice(advice: Recommendation) -> str:
     if open_arms:
         text += f"; the difference is not established between {advice.least} and {', '.join(open_arms)}{_quick(advice)}"
     return text
+
+
+def _beside_none(advice: Recommendation) -> str:
+    """What a publish does, where all there is to compare it with is publishing nothing, or not even that."""
+    if advice.baseline != NONE or advice.least is None:
+        return ""
+    harms = advice.blamed.get(advice.least, ())
+    if not harms:
+        return "; that it does harm is not established"
+    return "; established to lose connections or pings" if _is_grave(harms) else "; established to slow pings"
 
 
 def _is_grave(harms: Iterable[Difference]) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.commands.embedded import SimulatorError, start_simulator
+from monitor.commands.interruptible import run_async
 from monitor.commands.publish_target import (
     PublishOptions,
     Target,
@@ -32,7 +33,7 @@ from monitor.commands.publish_text import (
     say_result,
 )
 from monitor.facts.clock import SystemClock, rfc3339
-from monitor.publish.client import MarkerClient, new_run_id
+from monitor.publish.client import NAME_LENGTH, MarkerClient, new_run_id
 from monitor.publish.driver import DriverError, Outputs, PublishDriver
 from monitor.publish.flow.events import ABORTED, OK, Ended
 from monitor.publish.flow.flow import PublishFlow
@@ -67,7 +68,7 @@ def run_publish(options: PublishOptions) -> int:
     """Publish, or say what would be published. 0 when all went well, 1 when not, 2 for a command line without sense."""
     try:
         _check(options)
-        return asyncio.run(_publish(options))
+        return run_async(_publish(options))
     except (UsageError, ScenarioError) as error:
         for line in str(error).splitlines():
             say(f"publish: {line}")
@@ -82,6 +83,10 @@ def run_publish(options: PublishOptions) -> int:
 
 def _check(options: PublishOptions) -> None:
     """What can be seen to be wrong before anything is started."""
+    if not options.job.strip() or not options.job.isprintable() or len(options.job) > NAME_LENGTH:
+        raise UsageError(f"--job {options.job[:80]!r}: 1 to {NAME_LENGTH} printable characters are needed")
+    if options.config is not None and options.rest is not None:
+        raise UsageError("--config and --rest both name a platform: one of them is needed")
     if options.embedded:
         load_scenario(options.scenario)
         if options.resume:
@@ -90,6 +95,21 @@ def _check(options: PublishOptions) -> None:
     agents_in(options.agents)
     unit, week, schedule = options.business_unit or "unit", options.week or "2026-01-05", options.schedule or "schedule"
     _spec(options, unit, week, schedule)
+    if options.embedded and (lost := _named_in_vain(options)):
+        raise UsageError(f"{', '.join(lost)}: on which platform? --config or --rest is needed")
+
+
+def _named_in_vain(options: PublishOptions) -> list[str]:
+    """What only makes sense on a platform that is named, lest somebody takes the simulator for it."""
+    named = {
+        "--login": options.login,
+        "--streaming": options.streaming,
+        "--business-unit": options.business_unit,
+        "--week": options.week,
+        "--schedule": options.schedule,
+        "--yes-publish": options.yes_publish,
+    }
+    return [option for option, value in named.items() if value]
 
 
 def _strategy(options: PublishOptions) -> Strategy:

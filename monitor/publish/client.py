@@ -245,14 +245,20 @@ class PublishRun:
         self._batch_began_s = time.monotonic()
 
     def __enter__(self) -> PublishRun:
-        at = time.time()
+        try:
+            self._begin(time.time())
+        except BaseException as error:  # Ctrl-C while it begins: the block is not entered, so that nobody leaves it
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def _begin(self, at: float) -> None:
         self._batch_began_s = time.monotonic()
         _quietly(_SIGNALS.watch, id(self))
         _quietly(self._client.remember, self.job, self.run_id)
         _quietly(self._tell, "start", at, self._told, {})
         if self._calls is not None:
             _quietly(_TAP.listen, self._calls)
-        return self
 
     def batch(self, agents: Any = None, outcome: str = "ok", **told: Any) -> None:
         """A batch is done. agents: how many it had, or they themselves; told: more, which becomes attributes.
@@ -821,8 +827,8 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
 
 
 def _request(url: str, body: bytes, token: str) -> urllib.request.Request:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url} is no http or https address")
+    if not url.startswith(("http://", "https://")) or "@" in urllib.parse.urlsplit(url).netloc:
+        raise ValueError("the monitor's address is not http or https, or holds a password: that goes to MONITOR_TOKEN")
     headers = {"Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"

@@ -81,7 +81,7 @@ class LiveWorld:
 
     def state(self) -> dict[str, Any]:
         """For the control API: what is in force, and how the agents fare."""
-        phones, real = self._population.phones, len(self._real)
+        phones = self._population.phones
         gone = sum(phone.gone for phone in phones)
         connected = self._population.online
         return {
@@ -89,8 +89,8 @@ class LiveWorld:
             "agents": {
                 "connected": connected,
                 "reconnecting": len(phones) - connected - gone,
-                "gave_up": gone - real,
-                "real": real,
+                "gave_up": gone - sum(phone.aside for phone in phones),
+                "real": len(self._real),
             },
             "agent_drops": dict(self._drops),
         }

@@ -116,6 +116,8 @@ def test_live_rows_alone_make_a_table_and_no_claim() -> None:
     assert len(found.live) == 4
     assert found.recommendation.least is None
     assert found.recommendation.blamed == {}
+    (warning,) = found.warnings  # and not that no block has been run
+    assert warning == "there are live blocks only, which are tested with nothing: no difference can be established"
 
 
 def test_blocks_that_were_not_run_as_planned_compare_nothing() -> None:

@@ -20,7 +20,7 @@ from monitor.commands.experiment import (
     run_report,
     run_run,
 )
-from monitor.commands.experiment_results import ledger_path, results_path
+from monitor.commands.experiment_results import ResultsFile, ledger_path, results_path
 from monitor.commands.rehearsal import rehearse
 from monitor.publish.plan.model import Plan, Step
 from monitor.simulator.world.scenario import Scenario
@@ -139,6 +139,14 @@ def test_a_run_that_was_interrupted_goes_on_where_it_was(
     assert records(whole) == records(plan_file)
 
 
+def test_two_runs_of_one_plan_at_once_are_refused(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each would publish the same blocks."""
+    with ResultsFile(results_path(finished), load_plan(finished)):
+        assert run_run(RunOptions(finished, resume=True)) == 2
+    assert "another `experiment run` is using it" in capsys.readouterr().err
+    assert run_run(RunOptions(finished, resume=True)) == 0
+
+
 def test_a_record_that_a_crash_cut_short_is_done_again(finished: Path) -> None:
     whole = results_path(finished).read_bytes()
     for length in (len(whole) - 1, len(whole) - 200, 5, 0):
@@ -167,6 +175,8 @@ def test_a_record_that_a_crash_cut_short_is_done_again(finished: Path) -> None:
         ({"writes": ("station",)}, "station"),
         ({"writes": ()}, "at least one kind of write"),
         ({"slots": ("tue 10:00",)}, "slots, start and weeks are for a real platform"),
+        ({"timezone": "America/Chicago"}, "time zone and business unit are for a real platform"),
+        ({"business_unit": "bu-1"}, "time zone and business unit are for a real platform"),
         ({"name": "no name at all"}, "name"),
         ({"scenario": None, "timezone": "Nowhere", "start": "2026-03-03"}, "time zone 'Nowhere'"),
         ({"scenario": None, "start": "2026-03-03"}, "needs a time zone"),
@@ -209,6 +219,8 @@ def test_a_plan_for_weeks(tmp_path: Path) -> None:
         ({"slots": ()}, "no slot"),
         ({"start": "next week"}, "start 'next week': a date"),
         ({"business_unit": None}, "business_unit: the driver needs to know"),
+        ({"start": "9999-12-20"}, "first day 9999-12-20: one before 2100"),
+        ({"ahead_weeks": -1}, "-1 weeks ahead: a number from 0 to 52"),
     ],
 )
 def test_weeks_that_make_no_sense_are_refused(

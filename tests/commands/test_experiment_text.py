@@ -20,7 +20,13 @@ EXAMPLES = DOCS / "examples" / "experiment"
 ARMS = ("none", "burst", "batch", "paced")
 
 
-def told(drops: dict[str, float], pings_s: dict[str, float], replicates: int = 10) -> str:
+def told(
+    drops: dict[str, float],
+    pings_s: dict[str, float],
+    replicates: int = 10,
+    arms: tuple[str, ...] = ARMS,
+    failed: float = 0.0,
+) -> str:
     """Everything that is said of arms with these means, one line each."""
     plan = Plan(
         plan=1,
@@ -29,8 +35,8 @@ def told(drops: dict[str, float], pings_s: dict[str, float], replicates: int = 1
         scenario="quiet",
         seed=1,
         reference="none",
-        arms=tuple(read_arm(text) for text in ARMS),
-        blocks=simulated_steps(1, ARMS, replicates, 0),
+        arms=tuple(read_arm(text) for text in arms),
+        blocks=simulated_steps(1, arms, replicates, 0),
     )
     outcomes = [
         Outcome(
@@ -44,12 +50,12 @@ def told(drops: dict[str, float], pings_s: dict[str, float], replicates: int = 1
                 "pings_missed": 0.0,
                 "ping_p95_s": pings_s.get(step.arm, 0.02),
                 "publish_s": 9.0,
-                "failed_writes": 0.0,
+                "failed_writes": failed,
             },
         )
         for step in plan.blocks
     ]
-    report = report_on(outcomes, ARMS, "none")
+    report = report_on(outcomes, arms, "none")
     assert markdown(report, plan).count("SIMULATED") == 2
     return "\n".join(sentences(report, plan))
 
@@ -63,6 +69,19 @@ def test_losing_connections_and_slowing_pings_are_said_apart() -> None:
     assert "SIMULATED, scenario quiet: publish with paced, which harms least" in advice
     assert "established to lose more connections or pings: burst" in advice
     assert "without losing more of them: batch" in advice
+
+
+def test_a_publish_against_none_is_judged_and_not_recommended() -> None:
+    advice = told({"burst": 120.0}, {"burst": 14.0}, arms=("none", "burst")).splitlines()[-1]
+    assert "none, as burst is the only way of publishing that was tried; established to lose connections" in advice
+    assert "not established" not in advice
+    advice = told({}, {}, arms=("none", "burst")).splitlines()[-1]
+    assert advice.endswith("was tried; that it does harm is not established")
+
+
+def test_where_no_arm_did_its_work_the_recommendation_says_so() -> None:
+    advice = told({"burst": 120.0}, {}, failed=3.0).splitlines()[-1]
+    assert "though no way of publishing did all of its work" in advice
 
 
 def test_where_nothing_differs_nobody_is_blamed_and_nothing_is_claimed() -> None:

@@ -326,6 +326,11 @@ def test_nothing_to_resume(words: dict[str, Any], capsys: pytest.CaptureFixture[
         ({"scenario": "no-such"}, "no-such"),
         ({"resume": True}, "--resume needs the platform's address"),
         ({"config": Path("/no/such.yaml")}, "/no/such.yaml"),
+        ({"config": Path("/no/such.yaml"), "rest": "https://api.example.com"}, "--config and --rest both name a"),
+        ({"job": ""}, "--job '': 1 to 100 printable characters are needed"),
+        ({"job": "j" * 101}, "printable characters are needed"),
+        ({"business_unit": "b", "yes_publish": "b"}, "--business-unit, --yes-publish: on which platform?"),
+        ({"login": "https://login.example.com"}, "--login: on which platform?"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_clear_line(

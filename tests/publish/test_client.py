@@ -194,6 +194,14 @@ def test_nonsense_in_the_environment_does_not_raise(url: str, token: str, tmp_pa
     assert told.why
 
 
+@pytest.mark.parametrize("url", ["http://me:hunter2@127.0.0.1:1", "https://hunter2@[::1]:1", "ftp://me:hunter2@x"])
+def test_a_password_in_the_monitors_address_is_refused_and_not_shown(url: str, tmp_path: Path) -> None:
+    told = MarkerClient(url, spool=tmp_path).start("weekly", "r1")
+    assert told.state == SPOOLED
+    assert "MONITOR_TOKEN" in told.why
+    assert "hunter2" not in told.why
+
+
 @pytest.mark.parametrize("told", [{"attributes": {"a": object()}}, {"at": float("nan")}, {"at": "soon"}])
 def test_nonsense_from_the_script_does_not_raise(monitor: Monitor, tmp_path: Path, told: dict[str, Any]) -> None:
     monitor.status = 422

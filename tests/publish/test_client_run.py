@@ -79,6 +79,23 @@ def test_an_exception_passes_through_as_it_is(tmp_path: Path) -> None:
     assert (end.outcome, end.attributes) == ("failed", {"error": "ValueError"})
 
 
+def test_ctrl_c_while_the_block_is_entered_still_tells_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instrumenting imports httpx, which takes long enough for somebody to press the key."""
+
+    def interrupted(calls: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(client_module._TAP, "listen", interrupted)
+    handler = signal.getsignal(signal.SIGTERM)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        publish_run("weekly", instrument=True, url=NOBODY, spool=tmp_path),
+    ):
+        raise AssertionError("the block is not entered")
+    assert [(one.phase, one.outcome) for one in told(tmp_path)] == [("start", None), ("end", "aborted")]
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [

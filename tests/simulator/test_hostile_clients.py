@@ -17,9 +17,10 @@ from websockets.exceptions import ConnectionClosed
 
 from monitor.facts.clock import ManualClock, SystemClock
 from monitor.simulator.platform import Channel, Platform
+from monitor.simulator.streaming import call
 from monitor.simulator.streaming.client_socket import FRAME_BURST, FRAME_CHARS, Shaper, SimulatedConnection, frame_cost
 from monitor.simulator.streaming.notification_socket import NotificationSocket
-from monitor.simulator.streaming.streaming import Streaming, call
+from monitor.simulator.streaming.streaming import Streaming
 from monitor.simulator.streaming.xmpp_session import LOGIN_S, Softphones, XmppSession
 
 NO_CONNECTION = cast(SimulatedConnection, None)

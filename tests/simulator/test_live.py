@@ -270,3 +270,10 @@ async def test_simulated_agents_and_real_clients_share_one_token_where_the_scena
     at = await start("shared_agent_token: true\nrate_limit: {per_minute: 2}")
     tokens = [(await at.agent(place))[1] for place in range(3)]
     assert [(await at.channel(token)).status_code for token in tokens] == [200, 200, 429]
+
+
+async def test_a_real_client_beyond_the_scenarios_agents_is_none_of_those_who_gave_up(start: Start) -> None:
+    at = await start("")
+    await at.softphone(2)
+    at.platform.use_scenario(parse_scenario(INSTANT.replace("agents: 3", "agents: 1").encode()))
+    assert at.running.live.state()["agents"] == {"connected": 1, "reconnecting": 0, "gave_up": 0, "real": 1}

@@ -124,6 +124,7 @@ class PublishFlow:
     def notified(self, body: Mapping[str, Any], now_s: float) -> None:
         """An event of the business unit's schedules topic has come: its eventBody. Optional; it saves polls."""
         if self._uploading is not None and not self._ended:
+            self._last_s = now_s  # it may be the last thing that is heard
             self._uploading.notified(body)
             self._lanes.wake(self._main, now_s)
 
@@ -169,10 +170,11 @@ class PublishFlow:
             yield from self._until_open()
             self._began_s = self._lanes.now_s
             yield from self._read()
-            for batch in self._left():
+            left = self._left()
+            for batch in left:
                 yield from self._until_open()
                 yield from self._batch(batch)
-                if self.strategy.pacing.pauses and batch is not self.batches[-1]:
+                if self.strategy.pacing.pauses and batch is not left[-1]:
                     yield Sleep(self._lanes.now_s + self.job.pause_s)
         except StoppedError as stopped:
             self._end(FAILED, stopped.failure)

@@ -32,11 +32,11 @@ class Latency:
 class Summary:
     """One run in figures. statuses: HTTP status, or the failure's reason where there was none -> how often.
 
-    seconds: from the first request to the last answer. retry_after_s: seconds waited because a Retry-After said so,
-    summed over requests; retry_wait_s: the same for waits before a retry of whatever policy; stalled_s: wall seconds
-    in which waiting for a retry was all that the run did, longest_stall_s the longest of these times. agents: how many
-    were to be published; published: those in an applied document, earlier processes included; failed_agents: with a
-    write that failed for good. problem: why it did not end well.
+    seconds: from the first request to the last answer or event. retry_after_s: seconds waited because a Retry-After
+    said so, summed over requests; retry_wait_s: the same for waits before a retry of whatever policy; stalled_s: wall
+    seconds in which waiting for a retry was all that the run did, longest_stall_s the longest of these times. agents:
+    how many were to be published; published: those in an applied document, earlier processes included; failed_agents:
+    with a write that failed for good. problem: why it did not end well.
     """
 
     calls: int = 0

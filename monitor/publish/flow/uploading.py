@@ -238,9 +238,18 @@ def _upload_target(reply: RestReply) -> tuple[str, str, dict[str, str]]:
     key, url, headers = body.get("uploadKey"), body.get("url"), body.get("headers") or {}
     if not isinstance(key, str) or not isinstance(url, str) or not isinstance(headers, Mapping):
         raise StoppedError(_malformed(reply, "uploadKey, url and headers"))
-    if not url.startswith("https://") and not (url.startswith("http://") and is_loopback_url(url)):
+    if not _may_be_sent_to(url):
         raise StoppedError(failure(UPLOAD_URL, Reason.MALFORMED, "the upload URL is neither https nor on loopback"))
     return key, url, {str(name): str(value) for name, value in headers.items()}
+
+
+def _may_be_sent_to(url: str) -> bool:
+    """Whether it is https, or http on this machine; what no URL parser takes is neither."""
+    try:
+        host_is_ours = is_loopback_url(url)
+    except ValueError:
+        return False
+    return url.startswith("https://") or (url.startswith("http://") and host_is_ours)
 
 
 def _malformed(reply: RestReply, what: str) -> Failure:

@@ -11,6 +11,8 @@ from monitor.publish.plan.model import LARGEST_SEED, LIVE, MOST_BLOCKS, REAL, VI
 from monitor.publish.plan.times import Slot, days_of, moment_of, when_text
 
 MOST_WEEKS = 520
+MOST_WEEKS_AHEAD = 52
+LAST_YEAR = 2100
 
 
 def simulated_steps(seed: int, arms: Sequence[str], virtual: int, live: int) -> tuple[Step, ...]:
@@ -52,6 +54,10 @@ def weekly_steps(
             f"{weeks} weeks: a multiple of the {len(arms)} arms up to {MOST_WEEKS} is needed, "
             "so that each arm comes equally often"
         )
+    if not 0 <= ahead_weeks <= MOST_WEEKS_AHEAD:
+        raise ValueError(f"{ahead_weeks} weeks ahead: a number from 0 to {MOST_WEEKS_AHEAD} is needed")
+    if first.year >= LAST_YEAR:
+        raise ValueError(f"first day {first}: one before {LAST_YEAR} is needed")
     _refuse_too_many(weeks * len(slots))
     rows: list[tuple[float, date, Slot, int, str]] = []
     groups = weeks // len(arms)

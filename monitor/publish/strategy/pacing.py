@@ -7,6 +7,7 @@ from typing import Protocol
 
 from monitor.genesys.rest_messages import RestReply
 from monitor.publish.strategy.quiet_hours import Opening, QuietHours
+from monitor.publish.strategy.retry import SANE_S
 
 BURST, BATCH, BATCH_SINGLE, PACED, OFF_PEAK = "burst", "batch", "batch_single", "paced", "off_peak"
 PACINGS = (BURST, BATCH, BATCH_SINGLE, PACED, OFF_PEAK)
@@ -115,7 +116,7 @@ class Paced:
             state = _told(replace(state, unanswered=max(0, state.unanswered - 1)), reply, now_s)
         not_before_s = self._next_s(state, now_s)
         if reply is not None and reply.status == 429:
-            not_before_s = max(not_before_s, now_s + (reply.retry_after_s or 0.0))
+            not_before_s = max(not_before_s, now_s + min(reply.retry_after_s or 0.0, SANE_S))
         return replace(state, not_before_s=max(state.not_before_s, not_before_s))
 
     def _next_s(self, state: PaceState, now_s: float) -> float:
@@ -133,7 +134,7 @@ class Paced:
 
 def _told(state: PaceState, reply: RestReply, now_s: float) -> PaceState:
     limit = reply.rate_limit
-    if limit is None:
+    if limit is None or not 0.0 <= limit.reset_s <= SANE_S:
         return state
     return replace(state, used=limit.count, allowed=limit.allowed, resets_s=now_s + limit.reset_s)
 

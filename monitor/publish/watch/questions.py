@@ -17,6 +17,7 @@ PROBE = "publish-watch"  # the name under which our REST calls are told as facts
 TIMEOUT_S = 30.0
 PAGE_SIZE, PAGES = 100, 10  # of an audit query: 14 days of publishes are far fewer
 REFUSED_PAUSE_S = 300.0  # what was refused is asked again so seldom: until somebody has given the permission
+LONGEST_PAUSE_S = 3600.0  # whatever a header asks for
 NEARLY_ALL = 0.9  # of the token's requests in a window; then we wait for the next window
 # What is needed, for whoever reads the line in the log.
 NEEDS = {
@@ -140,7 +141,8 @@ def pause_s(reply: RestReply) -> float:
         return REFUSED_PAUSE_S
     limit = reply.rate_limit
     used_up = limit is not None and limit.count >= NEARLY_ALL * limit.allowed
-    return max(reply.retry_after_s or 0.0, limit.reset_s if limit is not None and used_up else 0.0)
+    asked_s = max(reply.retry_after_s or 0.0, limit.reset_s if limit is not None and used_up else 0.0)
+    return min(asked_s, LONGEST_PAUSE_S)
 
 
 def no_answer(operation: str) -> Failure:

@@ -22,7 +22,7 @@ HANDSHAKE: Final = (
 NEW_CONNECTION: Final = ("tcp", "tls")  # answered by the platform's edge, before any queue
 CONNECTING: Final = ("users_me", "channel_create")  # the REST calls of a hard reconnect
 REASON_OF_SETBACK: Final[Mapping[str, tuple[str, Reason]]] = {
-    "refused": ("tcp", Reason.REFUSED),
+    "refused": ("upgrade", Reason.RESET),  # the edge answers, the service behind it does not
     "timeout": ("sasl", Reason.TIMEOUT),
 }
 
@@ -67,19 +67,22 @@ class AgentFacts:
         layer = Layer(event.layer)
         if event.agent in self._synthetic and layer is not Layer.SIGNALLING:
             return
+        yield self._lost(event, layer, event.reason)
+        if layer is Layer.SIGNALLING:
+            yield ConnectionChanged(**self._about(event.agent, event.site, event.at_s), connected=False)
+
+    def _lost(self, event: AgentEvent, layer: Layer, reason: str) -> Disconnected:
         about = self._about(event.agent, event.site, event.at_s)
         last_good_s = event.at_s if event.last_good_s is None else event.last_good_s
-        yield Disconnected(
+        return Disconnected(
             **about,
             layer=layer,
-            reason=event.reason,
+            reason=reason,
             last_good_wall_s=self._shown_s(last_good_s),
             noticed_wall_s=about["at_wall_s"],
             code=event.code,
             detail=event.detail,
         )
-        if layer is Layer.SIGNALLING:
-            yield ConnectionChanged(**about, connected=False)
 
     def _of_synthetic(self, event: AgentEvent) -> Iterator[Observation]:
         if event.kind == "connecting":
@@ -94,6 +97,7 @@ class AgentFacts:
             yield self._phase(event, "ice_servers", event.seconds)
         elif event.kind == "extdisco_failed" and event.detail == "attempt":
             yield self._phase(event, "ice_servers", None, failure("ice_servers", Reason.TIMEOUT))
+            yield self._lost(event, Layer.SIGNALLING, "ice_servers")  # a socket that was well, and is torn down
         elif event.kind == "gave_up" and event.detail not in ("401", "403"):
             yield self._phase(event, "sasl", None, failure("sasl", Reason.AUTH, event.detail))
 
@@ -102,6 +106,8 @@ class AgentFacts:
         known = REASON_OF_SETBACK.get(event.reason)
         if known is not None:
             phase, reason = known
+            if phase == "upgrade":
+                yield from self._new_connection(event)
             yield self._phase(event, phase, None, failure(phase, reason))
 
     def _rest(self, event: AgentEvent) -> Iterator[Observation]:
@@ -120,11 +126,14 @@ class AgentFacts:
 
     def _handshake(self, event: AgentEvent) -> Iterator[PhaseObserved]:
         """The phases between the open socket and the ICE-server fetch; the platform's three share what they took."""
-        for phase in NEW_CONNECTION:
-            yield self._phase(event, phase, self._edge_s(event.site))
+        yield from self._new_connection(event)
         shaken_s = event.at_s - (event.seconds or 0.0) - self._opened_s.get(event.agent, event.at_s)
         for phase in HANDSHAKE:
             yield self._phase(event, phase, max(0.0, shaken_s) / len(HANDSHAKE))
+
+    def _new_connection(self, event: AgentEvent) -> Iterator[PhaseObserved]:
+        for phase in NEW_CONNECTION:
+            yield self._phase(event, phase, self._edge_s(event.site))
 
     def _phase(
         self, event: AgentEvent, phase: str, seconds: float | None, trouble: Failure | None = None

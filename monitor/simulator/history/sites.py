@@ -34,9 +34,9 @@ class Staff:
 
 
 def with_synthetic(scenario: Scenario) -> Scenario:
-    """The scenario with one agent more at each site, which has no chance failures but those of the history's plan."""
+    """The scenario with one agent more at each site."""
     sites = {site: size + 1 for site, size in scenario.site_sizes.items()}
-    return scenario.model_copy(update={"sites": sites, "agents": sum(sites.values()), "drops_per_agent_day": 0.0})
+    return scenario.model_copy(update={"sites": sites, "agents": sum(sites.values())})
 
 
 def staff_of(measured: Scenario) -> Staff:

@@ -66,7 +66,7 @@ class Impairments:
             trouble = platform.active("dtls", site)
             if trouble is None or datagram[:1] == b"" or datagram[0] not in DTLS:
                 return 0.0
-            return None if trouble.fails else trouble.slow_s / DTLS_FLIGHTS
+            return None if trouble.silent else trouble.slow_s / DTLS_FLIGHTS
 
         return fate
 

@@ -12,6 +12,7 @@ from monitor.simulator.platform import Platform
 from monitor.simulator.streaming.client_socket import SimulatedConnection
 from monitor.simulator.streaming.notification_socket import NotificationSocket
 from monitor.simulator.streaming.xmpp_session import XmppSession
+from monitor.simulator.world.agents import CUT_CODE
 
 End = XmppSession | NotificationSocket
 
@@ -57,13 +58,13 @@ class Clients:
     # What the scenario's occurrences do
 
     def restart(self, site: str | None = None) -> None:
-        """The service restarts: every connection ends, those that are whole with 1012; calls in progress go on.
+        """The service restarts: every connection ends, those that are whole with CUT_CODE; calls in progress go on.
 
         Whether new ones are let in is the World's to say.
         """
         for connection in self._at(site):
             if connection.state is State.OPEN and not connection.swallowing:
-                self._platform.spawn(connection.part(1012, "service restart"))
+                self._platform.spawn(connection.part(CUT_CODE, "service restart"))
             else:
                 connection.reset()
 

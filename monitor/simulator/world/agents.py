@@ -27,7 +27,7 @@ from monitor.simulator.world.world import World
 __all__ = ["SHARED_TOKEN", "AgentEvent", "Population", "agent_token"]
 
 SHARED_TOKEN: Final = "agents"  # noqa: S105 - the name of a rate-limit window, not a secret
-CUT_CODE: Final = 1001  # a restarting service says that it goes away
+CUT_CODE: Final = 1012  # RFC 6455 section 7.4.1 and its registry: service restart
 DISPLACED_CODE: Final = 1000
 SIGN_IN_S: Final = 30.0  # people come back one by one
 READ_AFTER_S: Final = (0.5, 5.0)  # a client reads a changed schedule after this long
@@ -89,7 +89,7 @@ class Population:
         for site, size in scenario.site_sizes.items():
             for _ in range(size):
                 self._add(site, seed)
-        self._taken_over = self.phones[self._rng.randrange(len(self.phones))]
+        self._victims = {site: self._rng.choice(self._at(site)) for site in (None, *scenario.site_sizes)}
         self._next_edge_wall_s: float | None = start_wall_s  # what always holds begins now
         self._next_edge_s = start_s
 
@@ -268,7 +268,7 @@ class Population:
             case "planned_move", True:
                 self.move(now_s, what.site)
             case "takeover", True:
-                self._taken_over.cut(now_s, "duplicate_id", DISPLACED_CODE)
+                self._victims[what.site].cut(now_s, "duplicate_id", DISPLACED_CODE)
             case "path", True:
                 for phone in self._at(what.site):
                     self._calls[phone.index].path_changed(now_s)

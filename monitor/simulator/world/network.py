@@ -163,11 +163,12 @@ class Network:
         return self._transaction(self.path_loss("media", wall_s, site), self._rtt_s(0.08)) if usable else None
 
     def dtls(self, wall_s: float, site: str) -> float | None:
-        """Seconds of the DTLS handshake, None when it fails."""
+        """Seconds of the DTLS handshake, None when it takes longer than the client's patience."""
         trouble = self._timeline.active("dtls", wall_s, site)
-        if trouble is not None and trouble.fails:
-            return None
-        return self._rtt_s(0.09) + (trouble.slow_s if trouble is not None else 0.0)
+        if trouble is None:
+            return self._rtt_s(0.09)
+        seconds = math.inf if trouble.silent else self._rtt_s(0.09) + trouble.slow_s
+        return seconds if seconds <= CHECKS_TIMEOUT_S else None
 
     def media(self, wall_s: float, site: str) -> Media:
         """A second of a call's media at this moment."""

@@ -45,7 +45,7 @@ FIGURES: dict[str, frozenset[str]] = {
     "background": frozenset({"rest_per_s", "signalling_per_s"}),
     "clock_step": frozenset({"by_s"}),
     "dns": frozenset(),
-    "dtls": frozenset({"slow_s", "fails"}),
+    "dtls": frozenset({"slow_s", "silent"}),
     "ice_list_empty": frozenset(),
     "idle_cut": frozenset({"after_s"}),
     "nat": frozenset({"symmetric", "binding_s"}),
@@ -62,6 +62,7 @@ FIGURES: dict[str, frozenset[str]] = {
     "vpn": frozenset({"interface"}),
 }
 MOMENTARY = frozenset({"clock_step", "planned_move", "restart", "takeover"})  # these have a time and no length
+EVERYWHERE = frozenset({"background", "clock_step", "ice_list_empty", "turn_credentials"})  # these have no site
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_S = 86_400.0
@@ -71,16 +72,16 @@ _WEEKLY = re.compile(rf"({'|'.join(DAYS)})(?:-({'|'.join(DAYS)}))? ([01]\d|2[0-3
 class Occurrence(Section):
     """One cause. at: when it begins, each time (none: from the start on); for_s: how long it lasts each time.
 
-    site: where, None everywhere. The other figures belong to kinds, see FIGURES:
+    site: where, None everywhere, as those of EVERYWHERE must be. The other figures belong to kinds, see FIGURES:
     background: other clients' work a second. restart: the service closes its sockets and is down for down_s.
     stun: loss of each datagram (0..1), added delay_s; or requests_per_s of everybody against a capacity.
     turn: silent to all, or silent to what exceeds allocations_per_s of a site's requests_per_s (one address).
     turn_credentials: those in use are worth life_s after they were issued. path: loss (1: nothing gets through) for
     media, stun, turn. vpn: the interface whose STUN is dead. nat: symmetric, or a binding that ends after binding_s of
     silence. idle_cut: a proxy cuts what the client has sent nothing over for after_s. persistent_idle: the persistent
-    connection ends after_s after its last call. dtls: slow_s more, or fails. token: the users' tokens end life_s after
-    the beginning, and at the end of for_s the users sign in anew. own_lag: the monitor's own loops stand for lag_s.
-    clock_step: the monitor's wall clock jumps by_s.
+    connection ends after_s after its last call. dtls: the edge's handshake takes slow_s more, or it is silent. token:
+    the users' tokens end life_s after the beginning, and at the end of for_s the users sign in anew. own_lag: the
+    monitor's own loops stand for lag_s. clock_step: the monitor's wall clock jumps by_s.
     """
 
     kind: Kind
@@ -104,7 +105,6 @@ class Occurrence(Section):
     binding_s: Positive | None = None
     after_s: Positive = 600.0
     slow_s: Seconds = 0.0
-    fails: bool = False
     lag_s: Seconds = 0.0
     by_s: Annotated[float, Field(ge=-86_400, le=86_400, allow_inf_nan=False)] = 0.0
 
@@ -127,6 +127,8 @@ class Occurrence(Section):
             raise ValueError(f"{self.kind} needs one of {', '.join(sorted(FIGURES[self.kind]))}")
         if self.kind in MOMENTARY and (self.for_s is not None or not self.at):
             raise ValueError(f"{self.kind} happens at moments: give `at` and no `for_s`")
+        if self.kind in EVERYWHERE and self.site is not None:
+            raise ValueError(f"{self.kind} is the same at every site: give no `site`")
         if self.kind not in MOMENTARY and (self.for_s is None) != (not self.at):
             raise ValueError("what begins at a time needs for_s, and what always holds has neither")
         return self
@@ -189,8 +191,9 @@ class Timeline:
     def next_edge(self, after_wall_s: float) -> float | None:
         """The first moment after `after_wall_s` at which anything begins or ends; None when nothing does any more."""
         for ahead_s in (DAY_S, 9 * DAY_S, 400 * DAY_S):
-            near = self._edges_near(after_wall_s, after_wall_s + ahead_s)
-            later = [edge.at_wall_s for edge in near if edge.at_wall_s > after_wall_s]
+            until_wall_s = after_wall_s + ahead_s  # an end that is found beyond it need not be the first edge there
+            near = self._edges_near(after_wall_s, until_wall_s)
+            later = [edge.at_wall_s for edge in near if after_wall_s < edge.at_wall_s <= until_wall_s]
             if later:
                 return min(later)
         return None

@@ -162,7 +162,8 @@ def _of_error(document: Document, problem: ErrorDetails) -> str:
     """The value is shown where it helps: not for a missing or unknown key, and nothing of a TURN server's secrets."""
     path, shown = problem["loc"], repr(problem["input"])[:60]
     hidden = problem["type"] in ("missing", "extra_forbidden") or path[:1] == ("turn",)
-    return _line(document.line_of(path), path, problem["msg"], None if hidden else shown)
+    allowed = problem["msg"].removeprefix("Value error, ")
+    return _line(document.line_of(path), path, allowed, None if hidden else shown)
 
 
 def _line(line: int, path: tuple[str | int, ...], allowed: str, value: str | None = None) -> str:

@@ -24,7 +24,7 @@ from monitor.simulator.world.softphone_keepalive import LineWatch
 
 HANDSHAKE: Final = ("connect", "sasl", "bind")  # signalling work before the ICE-server list is fetched
 HARD_REASONS: Final = frozenset({"moved", "duplicate_id", "no_longer_subscribed"})  # these need a new channel
-REFUSED_S: Final = 0.02  # a port that nobody listens on says so at once
+REFUSED_S: Final = 0.02  # the edge resets at once what it has no service for
 
 
 class Softphone:
@@ -38,10 +38,10 @@ class Softphone:
         self.online = False
         self.reachable = False  # bound: calls can be proposed to it
         self.gone = False
+        self.aside = False  # somebody's real client is this agent's
         self.held: IceList = EMPTY_LIST
         self.token_ends_s = math.inf
         self._host = host
-        self._aside = False
         self.watch = LineWatch(host, self, rng, hidden=hidden)
         self._backoff = Backoff()
         self._plan = ReconnectPlan()
@@ -70,7 +70,7 @@ class Softphone:
     def sign_in(self, now_s: float) -> None:
         """The user signs in with a new token; nothing to do for a softphone that never gave up."""
         self.token_ends_s = math.inf
-        if self.gone and not self._aside:
+        if self.gone and not self.aside:
             self.gone = False
             self._plan.require_hard()
             self._since_s = now_s
@@ -80,7 +80,7 @@ class Softphone:
     def step_aside(self) -> None:
         """A real client signs in as this agent: from now on the virtual one is not there."""
         self._close()
-        self.gone = self._aside = True
+        self.gone = self.aside = True
 
     def token_ended(self, now_s: float) -> None:
         """The platform no longer accepts the token, and ends the stream that it was given for."""
@@ -92,11 +92,13 @@ class Softphone:
         if self.online:
             self.drop(now_s, reason, last_good_s=now_s, code=code, hard=reason in HARD_REASONS)
         elif self._socket_open:
+            if reason in HARD_REASONS:
+                self._plan.require_hard()
             self._fail(now_s, reason)
 
     def ask_to_move(self, now_s: float) -> None:
         """A planned move: once the request has come through, the client closes and connects anew, hard."""
-        if self._socket_open:
+        if self.reachable:
             self._later(now_s + self._host.world.signalling_turn(now_s, "message"), self._move)
 
     def drop(
@@ -195,6 +197,7 @@ class Softphone:
             self._shake_hands(now_s)
         else:
             self.reachable = True
+            self.watch.heard(now_s)
             self._host.bound(self.index, now_s)
             self._fetch(now_s, first=True)
 

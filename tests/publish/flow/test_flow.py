@@ -257,6 +257,14 @@ def test_a_notification_saves_the_polls() -> None:
     assert calls == [10, 13]
 
 
+def test_a_run_takes_until_the_event_that_ends_it() -> None:
+    platform = FaultyPlatform(FEW, works_s=3.5)
+    flow = flow_of("burst", writes=())
+    played_with_events(flow, platform)
+    assert flow.summary().seconds == pytest.approx(platform.now_s)
+    assert flow.summary().seconds >= 3.5
+
+
 def played_with_events(flow: PublishFlow, platform: FaultyPlatform) -> None:
     """As run_script, with every event of the platform fed into the flow as soon as it is looked at."""
 
@@ -400,6 +408,29 @@ def test_killed_anywhere_and_resumed_nobody_is_published_twice(kill: int, later_
     assert ended.outcome == "ok"
     assert platform.updates == dict.fromkeys(FEW, 1)
     assert ended.summary.published == 6
+
+
+def test_a_resumed_run_does_not_pause_after_its_last_batch() -> None:
+    flow = flow_of("batch", writes=(), pause_s=100.0, resume=Progress(FEW, published=frozenset({2})))
+    assert run_ideally(flow, IdealPlatform(FEW)) == 100.0  # once, between the two batches that were left
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[", "https://[", "https://[::1", "http://192.0.2.7/x", "ftp://127.0.0.1/x", ""]
+)
+def test_an_upload_url_that_is_none_ends_the_run_in_one_line(url: str) -> None:
+    class Hostile(IdealPlatform):
+        def body(self, request: RestRequest) -> Any:
+            told = {"uploadKey": "key", "url": url, "headers": {}}
+            return told if request.operation == UPLOAD_URL else super().body(request)
+
+    flow = flow_of("batch")
+    run_ideally(flow, Hostile(FEW))
+    ended = flow.events()[-1]
+    assert isinstance(ended, Ended)
+    assert ended.outcome == "failed"
+    assert ended.summary.problem is not None
+    assert ended.summary.problem.detail == "the upload URL is neither https nor on loopback"
 
 
 def test_resuming_after_somebody_else_has_edited_is_not_guessed_about() -> None:

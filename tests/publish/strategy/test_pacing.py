@@ -67,6 +67,15 @@ def test_paced_holds_everything_after_a_429() -> None:
     assert state.not_before_s == 52.5
 
 
+@pytest.mark.parametrize("seconds", [math.inf, math.nan, 1e9])
+def test_paced_does_not_wait_for_ever_because_a_header_says_so(seconds: float) -> None:
+    policy = Paced()
+    sent = policy.next(PaceState(), None, 10.0)
+    assert policy.next(sent, told(300, reset_s=seconds), 10.5).not_before_s == 10.25  # nonsense is not believed
+    refused = RestReply("presence", 429, retry_after_s=1e9, failure=failure("presence", Reason.RATE_LIMITED))
+    assert policy.next(sent, refused, 10.5).not_before_s == 310.5
+
+
 @pytest.mark.parametrize("rate_per_s", [4.0, 1000.0])
 def test_paced_stays_under_the_limit_with_headroom(rate_per_s: float) -> None:
     """Against a window that its own calls open, with another client's 60 calls counted in as well."""

@@ -166,7 +166,7 @@ def edge_restart(before: Seen, now: Seen) -> None:
     at = [f.noticed_wall_s for f in now.of("disconnect", layer=SIGNALLING)]
     assert max(at) - min(at) < 1.0
     assert "timeout" not in now.pings()  # within a second, no missed pong
-    assert {f.code for f in now.of("disconnect", layer=SIGNALLING)} == {1001}
+    assert {f.code for f in now.of("disconnect", layer=SIGNALLING)} == {1012}  # as live
     assert len(now.away_s()) == 152
     assert max(now.away_s()) < 20.0
 
@@ -185,7 +185,11 @@ def reconnect_herd(before: Seen, now: Seen) -> None:
     assert min(away) > 25
     assert max(away) > 60
     failed = [f.failure.operation for f in now.of("phase") if f.failure and f.probe == "synthetic-chicago"]
-    assert failed[:3] == ["tcp", "tcp", "sasl"]  # refused at +2 and +6 s; at +14 s the queue is full of the herd
+    assert failed[:3] == [
+        "upgrade",
+        "upgrade",
+        "sasl",
+    ]  # refused at +2 and +6 s; at +14 s the queue is full of the herd
     assert "timeout" in now.pings("notification")  # W is bad again, with no new trigger
 
 

@@ -316,3 +316,43 @@ def test_a_live_start_lies_anywhere_on_the_clock() -> None:
     assert 5000.0 <= crowd.next_s() < 5015.0
     events = crowd.advance(5060.0)
     assert {round(e.at_s, 3) for e in of(events, "dropped")} == {5030.0}
+
+
+def test_a_takeover_at_a_site_hits_somebody_there() -> None:
+    for seed in range(1, 9):
+        sites = {"chicago": 19, "dallas": 1}
+        crowd = population({"kind": "takeover", "site": "dallas", "at": (10.0,)}, seed=seed, sites=sites)
+        assert [e.site for e in of(crowd.advance(11.0), "dropped")] == ["dallas"]
+
+
+def test_a_move_during_the_ice_server_fetch_makes_the_next_attempt_hard() -> None:
+    slow = Queue(capacity=10.0, backlog_limit_s=60.0, base_s=0.0, jitter_s=0.0)
+    crowd = population(agents=1, signalling=slow)
+    crowd.cut(0.0, "closed", 1001)
+    crowd.advance(2.3)  # bound, and the ICE servers are asked for
+    assert crowd.phones[0].reachable
+    assert not crowd.online
+    crowd.cut(2.3, "moved", None)
+    events = crowd.advance(20.0)
+    assert [(e.reason, e.detail) for e in of(events, "connecting")] == [("moved", "hard")]
+
+
+def test_a_socket_that_is_torn_down_for_want_of_ice_servers_was_last_well_when_it_was_bound() -> None:
+    slow = Queue(capacity=10.0, backlog_limit_s=60.0, base_s=0.0, jitter_s=0.0)
+    crowd = population(agents=1, signalling=slow)
+    crowd.cut(0.0, "closed", 1001)
+    crowd.advance(2.21)
+    for _ in range(170):
+        crowd.world.signalling_turn(2.22, "connect")
+    assert [round(e.last_good_s or 0.0, 2) for e in of(crowd.advance(30.0), "extdisco_failed")] == [2.25]
+
+
+def test_only_who_is_bound_is_asked_to_move() -> None:
+    slow = Queue(capacity=10.0, backlog_limit_s=60.0, base_s=0.0, jitter_s=0.0)
+    crowd = population(agents=1, signalling=slow)
+    crowd.cut(0.0, "closed", 1001)
+    crowd.advance(2.15)  # SASL is under way: the platform does not know yet whom to ask
+    crowd.move(2.15)
+    events = crowd.advance(20.0)
+    assert not of(events, "connecting")
+    assert [e.detail for e in of(events, "connected")] == ["soft"]

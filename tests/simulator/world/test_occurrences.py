@@ -134,3 +134,28 @@ def test_twelve_weeks_of_a_shipped_scenario_hold_many_occurrences(name: str) -> 
     made = Timeline(load_scenario(name), MONDAY)
     begun = [edge for edge in made.edges(MONDAY, MONDAY + 84 * DAY_S) if edge.begins]
     assert len(begun) > 40
+
+
+def test_an_edge_beyond_a_day_is_not_missed_because_something_longer_ends_later() -> None:
+    made = timeline(
+        {"kind": "stun", "loss": 1.0, "at": (0.0,), "for_s": 5 * DAY_S},
+        {"kind": "dns", "at": (2 * DAY_S,), "for_s": 60.0},
+    )
+    assert made.next_edge(MONDAY) == MONDAY + 2 * DAY_S
+    assert made.active("dns", MONDAY + 10.0) is None  # asked before, it must not be remembered for longer than it holds
+    assert made.active("dns", MONDAY + 2 * DAY_S + 10.0) is not None
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"kind": "background", "rest_per_s": 1.0},
+        {"kind": "clock_step", "by_s": 1.0, "at": (10.0,)},
+        {"kind": "ice_list_empty"},
+        {"kind": "turn_credentials", "life_s": 10.0},
+    ],
+)
+def test_what_no_site_has_for_itself_takes_no_site(figures: dict[str, Any]) -> None:
+    Occurrence(**figures)
+    with pytest.raises(ValueError, match="is the same at every site: give no `site`"):
+        Occurrence(**figures, site="chicago")
