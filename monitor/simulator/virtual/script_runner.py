@@ -45,10 +45,11 @@ def run_script(
     order = itertools.count()
     idle_rounds = 0
     while not script.done:
+        before_s = platform.now_s
         told += platform.advance(max(platform.now_s, _next_s(script, waiting)))
         for event in platform.events():
             on_event(event)
-        idle_rounds += 1
+        idle_rounds = 0 if platform.now_s > before_s else idle_rounds + 1
         while waiting and waiting[0][0] <= platform.now_s:
             _, _, request, reply = heapq.heappop(waiting)
             script.hear(request, reply, platform.now_s)

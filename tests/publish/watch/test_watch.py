@@ -95,7 +95,7 @@ def edges(marker: Marker) -> tuple[float, float, float]:
 
 
 def test_the_documentation_explains_every_basis_and_names_the_tolerances() -> None:
-    text = (Path(__file__).parents[2] / "docs/detection.md").read_text()
+    text = (Path(__file__).parents[3] / "docs/detection.md").read_text()
     assert all(f"| `{basis}` |" in text for basis in BASES)
     tolerances = (f"{CLOCK_TOLERANCE_S:.0f} s around it", f"{ABSENCE_TOLERANCE_S:.0f} s around it")
     delays = (
