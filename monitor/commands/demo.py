@@ -137,7 +137,7 @@ def settings_for(simulator: dict[str, Any], options: DemoOptions, folder: Path) 
                 {"kind": "signalling", "agent": agent, "interval": "500ms", "timeout": f"{GIVE_UP_S[ICE_SERVERS]}s"},
                 {"kind": "gathering", "agent": agent, "interval": "5s", "timeout": "5s"},
                 {"kind": "call", "agent": agent, "answer": "any"},
-                {"kind": "api", "interval": "1s", "timeout": "10s"},
+                {"kind": "api", "interval": "5s", "timeout": "10s"},
             ],
             "publish": [{"name": JOB}],
             "exporter": {"listen": f"127.0.0.1:{options.port}"},
