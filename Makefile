@@ -33,8 +33,8 @@ docs: $(VENV)/.dev ## write the generated pages again (docs/configuration.md, do
 	@$(BIN)/python -m monitor.outputs.catalogue > docs/metrics.md
 
 lock: ## resolve the dependencies again, for every platform, with hashes and without any index address
-	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements.lock
-	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q --extra dev pyproject.toml -o requirements-dev.lock
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header -q pyproject.toml -o requirements.lock
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header -q --extra dev pyproject.toml -o requirements-dev.lock
 
 clean: ## remove the virtual environment and caches
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
