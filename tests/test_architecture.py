@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "outputs": {"facts", "config"},
     "analysis": {"facts"},
     "web": {"facts", "config", "outputs", "analysis"},
+    "oncall": {"facts", "analysis", "outputs"},
     "simulator": {"facts", "config", "genesys", "media"},
     "commands": {
         *("facts", "config", "genesys", "media", "probes", "publish", "outputs", "web", "analysis", "simulator"),
@@ -35,7 +36,7 @@ ONE_IMPORTER = {
     "locust": {"publish/locustfile.py"},
 }
 PURE = (
-    "analysis/*.py",
+    "analysis/**/*.py",
     "config/document.py",
     "config/rules.py",
     "config/values.py",

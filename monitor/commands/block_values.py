@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitor.analysis.arms import quantile
+from monitor.analysis.experiment.arms import quantile
 from monitor.facts.failures import Layer, Reason
 from monitor.facts.ice import Signature
 from monitor.facts.observations import (

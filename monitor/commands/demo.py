@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx
 
-from monitor.analysis.blocks import Block, Drop, Sample, Timeout
-from monitor.analysis.randomised import LAG_SIGNAL, PRIMARY_SIGNALS, ExperimentResult, Rules, judge
+from monitor.analysis.experiment.blocks import Block, Drop, Sample, Timeout
+from monitor.analysis.experiment.randomised import LAG_SIGNAL, PRIMARY_SIGNALS, ExperimentResult, Rules, judge
 from monitor.app import App
 from monitor.commands.demo_text import Progress, outcome_json, say, say_blocks, say_verdict
 from monitor.commands.embedded import SimulatorError, start_simulator

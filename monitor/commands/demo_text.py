@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from monitor.analysis.blocks import Cell
-from monitor.analysis.randomised import PRIMARY_SIGNALS, ExperimentResult, SignalResult, Verdict
+from monitor.analysis.experiment.blocks import Cell
+from monitor.analysis.experiment.randomised import PRIMARY_SIGNALS, ExperimentResult, SignalResult, Verdict
 from monitor.publish.load import LoadResult
 from monitor.publish.plan.blocks import PUBLISH, PlannedBlock
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from monitor.analysis.arm_report import NONE, report_on
+from monitor.analysis.experiment.arm_report import NONE, report_on
 from monitor.commands.experiment_results import ResultsError, read_results, results_path
 from monitor.commands.experiment_run import BadInput, RunError, RunSettings, run_blocks
 from monitor.commands.experiment_text import markdown, report_json, say_report

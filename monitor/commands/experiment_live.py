@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from monitor.analysis.arm_report import Outcome
+from monitor.analysis.experiment.arm_report import Outcome
 from monitor.app import App
 from monitor.commands.block_values import of_facts
 from monitor.commands.embedded import start_simulator

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from monitor.analysis.arm_report import Outcome
+from monitor.analysis.experiment.arm_report import Outcome
 from monitor.commands.experiment_text import values_words
 from monitor.publish.plan.model import VIRTUAL, Plan, Step
 

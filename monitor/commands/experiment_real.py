@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from monitor.analysis.arm_report import Outcome
+from monitor.analysis.experiment.arm_report import Outcome
 from monitor.commands.block_values import of_facts, of_markers
 from monitor.commands.experiment_progress import say
 from monitor.commands.experiment_publish import BlockPublish, Left, close_aborted, last_change_wall_s, left_in

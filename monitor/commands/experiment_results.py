@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from monitor.analysis.arm_report import MEASURES, Outcome
+from monitor.analysis.experiment.arm_report import MEASURES, Outcome
 from monitor.publish.plan.model import Plan
 
 FORMAT = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.analysis.arm_report import Outcome
+from monitor.analysis.experiment.arm_report import Outcome
 from monitor.app import FleetError
 from monitor.commands.embedded import SimulatorError
 from monitor.commands.experiment_live import LiveError, live_block

@@ -9,8 +9,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from monitor.analysis.arm_report import GRAVE, HARMS, MEASURES, NONE, ArmRow, ArmsReport, Measure, Recommendation
-from monitor.analysis.arms import Difference, Estimate
+from monitor.analysis.experiment.arm_report import (
+    GRAVE,
+    HARMS,
+    MEASURES,
+    NONE,
+    ArmRow,
+    ArmsReport,
+    Measure,
+    Recommendation,
+)
+from monitor.analysis.experiment.arms import Difference, Estimate
 from monitor.publish.plan.model import Plan
 from monitor.publish.plan.text import arm_words
 

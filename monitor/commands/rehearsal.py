@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from monitor.analysis.arm_report import Outcome
+from monitor.analysis.experiment.arm_report import Outcome
 from monitor.commands.block_values import ending_of, of_agents, publish_values
 from monitor.genesys.requests import IQ_TIMEOUT_S
 from monitor.genesys.rest_messages import RestReply, RestRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.analysis.blocks import Block
+from monitor.analysis.experiment.blocks import Block
 from monitor.commands.demo import GIVE_UP_S, ICE_SERVERS, explain
 from monitor.facts.failures import Reason, failure
 from monitor.facts.observations import PhaseObserved

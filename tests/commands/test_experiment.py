@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.analysis.arm_report import MEASURES, Outcome
+from monitor.analysis.experiment.arm_report import MEASURES, Outcome
 from monitor.commands import experiment_run
 from monitor.commands.experiment import (
     PlanOptions,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from monitor.analysis.arm_report import Outcome
+from monitor.analysis.experiment.arm_report import Outcome
 from monitor.commands import experiment_real
 from monitor.commands.experiment import PlanOptions, RunOptions, load_plan, run_plan, run_run
 from monitor.commands.experiment_publish import Left, left_in

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.analysis.arm_report import Outcome, report_on
+from monitor.analysis.experiment.arm_report import Outcome, report_on
 from monitor.commands.experiment import load_plan
 from monitor.commands.experiment_results import read_results, results_path
 from monitor.commands.experiment_text import figure, markdown, sentences

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from monitor.analysis.arm_report import Outcome
+from monitor.analysis.experiment.arm_report import Outcome
 from monitor.commands.rehearsal import rehearse
 from monitor.publish.plan.draw import simulated_steps
 from monitor.publish.plan.model import Plan, Publish, Step, read_arm

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitor.analysis.arms import Difference, Estimate, differences, estimate, paired
+from monitor.analysis.experiment.arms import Difference, Estimate, differences, estimate, paired
 
 NONE = "none"  # the arm in which nothing is published
 LIVE = "live"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from monitor.analysis.arm_report import HARMS, MEASURES, ArmsReport, Outcome, report_on
+from monitor.analysis.experiment.arm_report import HARMS, MEASURES, ArmsReport, Outcome, report_on
 
 ARMS = ("none", "burst", "batch", "paced")
 Values = Callable[[int], Mapping[str, float]]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.arms import (
+from monitor.analysis.experiment.arms import (
     DRAWS,
     LARGEST_EXACT,
     differences,

@@ -8,8 +8,19 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.analysis.blocks import NONE, PUBLISH, Block, BlockRow, Cell, Drop, Sample, Table, Timeout, tabulate
-from monitor.analysis.rerandomisation import Tested, assignment_count, rerandomise
+from monitor.analysis.experiment.blocks import (
+    NONE,
+    PUBLISH,
+    Block,
+    BlockRow,
+    Cell,
+    Drop,
+    Sample,
+    Table,
+    Timeout,
+    tabulate,
+)
+from monitor.analysis.experiment.rerandomisation import Tested, assignment_count, rerandomise
 
 PRIMARY_SIGNALS = ("ws_rtt_seconds", "ice_servers_seconds")
 LAG_SIGNAL = "loop_lag_seconds"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.blocks import Block, Cell, Drop, Sample, Table, Timeout, tabulate
+from monitor.analysis.experiment.blocks import Block, Cell, Drop, Sample, Table, Timeout, tabulate
 
 BLOCKS = (Block(0, "publish", 100.0, 110.0), Block(1, "none", 115.0, 125.0))
 S = "s"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.rerandomisation import LARGEST_EXACT, rerandomise
+from monitor.analysis.experiment.rerandomisation import LARGEST_EXACT, rerandomise
 
 TREATED = [True, False, True, False]
 OUTCOMES = st.lists(st.floats(-3, 3).map(lambda x: round(x, 3)), min_size=8, max_size=8, unique=True)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.blocks import Block, Drop, Sample, Timeout
-from monitor.analysis.randomised import (
+from monitor.analysis.experiment.blocks import Block, Drop, Sample, Timeout
+from monitor.analysis.experiment.randomised import (
     LAG_SIGNAL,
     PRIMARY_SIGNALS,
     ExperimentResult,

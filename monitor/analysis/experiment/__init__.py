@@ -1,0 +1,1 @@
+"""Compare arms that chance has dealt over blocks: a short experiment's own tests; pure."""

@@ -1,0 +1,1 @@
+"""Read facts back as evidence: journals, files, any Prometheus-compatible server."""
