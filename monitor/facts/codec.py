@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,6 +16,7 @@ FACT_TYPES: dict[str, type[Observation]] = {
     if isinstance(cls, type) and issubclass(cls, Observation) and cls is not Observation
 }
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {}
+_READERS: dict[str, Callable[[str], Observation]] = {}
 
 
 def _adapter(kind: str) -> TypeAdapter[Any]:
@@ -35,3 +37,17 @@ def fact_from_dict(data: dict[str, Any]) -> Observation:
         raise ValueError(f"unknown kind of fact: {kind!r}")
     fact: Observation = _adapter(kind).validate_python({k: v for k, v in data.items() if k != "kind"})
     return fact
+
+
+def fact_from_json(kind: str, text: str) -> Observation:
+    """The fact of a kind whose `fact_to_dict` was written as JSON; several times faster. Raises ValueError as well."""
+    read = _READERS.get(kind) or _reader(kind)
+    return read(text)
+
+
+def _reader(kind: str) -> Callable[[str], Observation]:
+    if kind not in FACT_TYPES:
+        raise ValueError(f"unknown kind of fact: {kind!r}")
+    read: Callable[[str], Observation] = _adapter(kind).validator.validate_json
+    _READERS[kind] = read
+    return read

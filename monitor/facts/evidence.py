@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -146,6 +146,12 @@ class Evidence:
         codes = np.unique(np.concatenate([np.unique(column) for column in columns]))
         return tuple(sorted(self.names[code] for code in codes))
 
+    @property
+    def no_series(self) -> Series:
+        """A series without a row."""
+        numbers, codes = np.zeros(0), np.zeros(0, dtype=np.int32)
+        return Series(numbers, numbers, codes, codes, codes, codes, codes, np.zeros(0, dtype=np.bool_), numbers)
+
     def code(self, name: str) -> int:
         """The place of a name; -1, which no row has, for one that does not occur."""
         try:
@@ -196,14 +202,12 @@ class EvidenceBuilder:
         weight: float = 1.0,
     ) -> None:
         """One attempt at a signal; value None where it was not measured."""
-        rows = self._series.get(signal)
-        if rows is None:
-            rows = self._series[signal] = _Rows(_arrays("d", 3), _arrays("i", 5))
+        rows = self._rows_of(signal)
         at, values, weights = rows.numbers
         at.append(at_s)
         values.append(float("nan") if value is None else value)
         weights.append(weight)
-        code = self._code
+        code = self.code
         for column, name in zip(rows.codes, (outcome, site, probe, target, detail), strict=True):
             column.append(code(name))
         rows.flags.append(suspect)
@@ -223,14 +227,31 @@ class EvidenceBuilder:
         self._drops.numbers[0].append(last_good_s)
         self._drops.numbers[1].append(noticed_s)
         for column, name in zip(self._drops.codes, (site, agent, layer, reason), strict=False):
-            column.append(self._code(name))
+            column.append(self.code(name))
         self._drops.codes[4].append(-1 if code is None else code)
 
     def heads(self, at_s: float, count: float, *, site: str = "") -> None:
         """So many agents are connected at the site from then on."""
         self._heads.numbers[0].append(at_s)
         self._heads.numbers[1].append(count)
-        self._heads.codes[0].append(self._code(site))
+        self._heads.codes[0].append(self.code(site))
+
+    def samples(self, signal: str, numbers: Sequence[Floats], codes: Sequence[Codes], suspect: Flags) -> None:
+        """Many attempts at a signal. numbers: at_s, value, weight; codes: outcome, site, probe, target, detail."""
+        rows = self._rows_of(signal)
+        _extend(rows, numbers, codes)
+        rows.flags.frombytes(suspect.tobytes())
+
+    def drops(self, numbers: Sequence[Floats], codes: Sequence[Codes]) -> None:
+        """Many drops. numbers: last_good_s, noticed_s; codes: site, agent, layer, reason, and the close code."""
+        _extend(self._drops, numbers, codes)
+
+    def code(self, name: str) -> int:
+        """The place of a name in Evidence.names, a new one if need be."""
+        code = self._codes.get(name)
+        if code is None:
+            code = self._codes[name] = len(self._codes)
+        return code
 
     def build(self, span: tuple[float, float] | None = None) -> Evidence:
         """Everything in order of time. span: the observed period; by default from the first row to the last."""
@@ -254,11 +275,11 @@ class EvidenceBuilder:
         edges += [edge for one in (*self.gaps, *self.suspects) for edge in (one.start_s, one.end_s)]
         return (min(edges), max(edges)) if edges else None
 
-    def _code(self, name: str) -> int:
-        code = self._codes.get(name)
-        if code is None:
-            code = self._codes[name] = len(self._codes)
-        return code
+    def _rows_of(self, signal: str) -> _Rows:
+        rows = self._series.get(signal)
+        if rows is None:
+            rows = self._series[signal] = _Rows(_arrays("d", 3), _arrays("i", 5))
+        return rows
 
 
 def merged(stretches: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -267,6 +288,11 @@ def merged(stretches: Iterable[tuple[float, float]]) -> list[tuple[float, float]
     ends = list(np.maximum.accumulate([end for _, end in ordered])) if ordered else []
     begins = [0, *(n + 1 for n, (end, after) in enumerate(zip(ends, ordered[1:], strict=False)) if after[0] > end)]
     return [(ordered[a][0], float(ends[b - 1])) for a, b in pairwise([*begins, len(ordered)])] if ordered else []
+
+
+def _extend(rows: _Rows, numbers: Sequence[Floats], codes: Sequence[Codes]) -> None:
+    for column, values in zip((*rows.numbers, *rows.codes), (*numbers, *codes), strict=True):
+        column.frombytes(values.tobytes())
 
 
 def _arrays(kind: str, count: int) -> tuple[array, ...]:  # type: ignore[type-arg]  # of floats or of ints

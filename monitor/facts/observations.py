@@ -8,6 +8,8 @@ from typing import ClassVar
 from monitor.facts.failures import Failure, Layer
 from monitor.facts.ice import CandidateType, ServerResult, Signature
 
+AGENTS = "agents"  # the probe's name on what is told of working agents in a simulated history
+IMPORTED = "import"  # and on what was imported: neither says that a monitor was measuring then
 SUSPECT_SHARE = 0.10  # a sample is suspect when our own loop lag exceeds this share of it
 
 
@@ -209,3 +211,12 @@ class ProcessEnded(Observation):
     kind: ClassVar[str] = "process_ended"
     process: str
     exit_status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorStarted(Observation):
+    """The monitor has started, or measures another platform from now on. simulated: the platform is the simulator."""
+
+    kind: ClassVar[str] = "monitor_started"
+    version: str
+    simulated: bool

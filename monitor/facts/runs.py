@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from monitor.facts.markers import Marker, MarkerPhase
@@ -14,6 +15,7 @@ DEFAULT_LIMIT_S = 7200.0  # a run that is silent for so long without an end mark
 WAYS = ("notification", "poll", "audit")  # how a run may be detected; whatever else `found_by` says was told
 OVERLAP_SLACK_S = 60.0  # a script may end before the platform has done what it asked for
 
+_WHOLE = re.compile("[0-9]{1,12}")
 _T = TypeVar("_T")
 _Key = tuple[float, str, str, str]
 
@@ -35,7 +37,8 @@ class Run:
     The *_min and *_max bounds hold the interval an edge lies in; they equal the edge when it was told exactly.
     outcome: `ok`, `failed`, `aborted`, or `running`. An aborted run without an end marker ends `limit_s` after its
     last sign of life, with end_min at that sign. batches is in order of time. found_by: every way that told of it,
-    joined by `+`, such as `told+notification`.
+    joined by `+`, such as `told+notification`. attributes: of all its markers, the later ones win. calls: API calls as
+    the end marker tells them, else those of its batches; None when nobody told.
     """
 
     job: str
@@ -53,6 +56,8 @@ class Run:
     pause_s: float | None = None
     agents: int | None = None
     found_by: str = "told"
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    calls: int | None = None
 
     @property
     def first_wall_s(self) -> float:
@@ -129,6 +134,8 @@ def _merged(told: Run, found: Run) -> Run:
         found_by=joined_ways((told.found_by, found.found_by)),
         agents=found.agents if told.agents is None else told.agents,
         batches=told.batches or found.batches,
+        attributes={**found.attributes, **told.attributes},
+        calls=found.calls if told.calls is None else told.calls,
     )
     if told.start_wall_s is not None or found.start_wall_s is None:
         return merged
@@ -163,6 +170,8 @@ def _run(markers: list[Marker], now_wall_s: float, limit_s: float) -> Run:
         pause_s=_told([m.pause_s for m in markers]),
         agents=_told([m.agents for m in markers]),
         found_by=(start or markers[0]).found_by,
+        attributes={name: value for marker in markers for name, value in marker.attributes.items()},
+        calls=_calls(markers, end),
     )
 
 
@@ -176,6 +185,17 @@ def _ending(
     if now_wall_s - last_wall_s >= limit_s:
         return last_wall_s + limit_s, last_wall_s, last_wall_s + limit_s, "aborted"
     return None, None, None, "running"
+
+
+def _calls(markers: list[Marker], end: Marker | None) -> int | None:
+    of_end = None if end is None else _count(end)
+    counted = [count for marker in markers if marker is not end and (count := _count(marker)) is not None]
+    return of_end if of_end is not None else sum(counted) if counted else None
+
+
+def _count(marker: Marker) -> int | None:
+    text = marker.attributes.get("calls", "")
+    return int(text) if _WHOLE.fullmatch(text) else None
 
 
 def _batch(marker: Marker) -> Batch:

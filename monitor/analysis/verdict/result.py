@@ -27,7 +27,8 @@ class OutcomeResult:
     ratio: inside the windows against what the same day's adjacent hours and the other days let one expect, with 95 %
     limits from resampled days; None where it does not exist. p_value: adjusted for all outcomes and sites tested
     together; p_left_out: the largest one with any one window left out; p_anytime: valid however often one looks.
-    windows_in_excess: windows that show more than their expectation.
+    windows_in_excess: windows that show more than their expectation. censored: the ratio does not exist because so
+    much timed out in a window that its latency lies beyond what was measured.
     """
 
     outcome: str
@@ -39,6 +40,7 @@ class OutcomeResult:
     p_left_out: float | None
     p_anytime: float | None
     windows_in_excess: int
+    censored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

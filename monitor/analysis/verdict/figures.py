@@ -1,0 +1,174 @@
+"""The figures beside the test: ratios with limits, excess of each window, counts inside and outside; pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.analysis.verdict.design import Layout
+from monitor.analysis.verdict.limits import INCIDENT_S, LEVEL, Ratio, Tally, rate_ratio
+from monitor.analysis.verdict.observed import Observed, Site, drop_outcome
+from monitor.analysis.verdict.outcomes import DROPS, Events, LatencyOutcome, Outcome
+from monitor.analysis.verdict.permutation import Stratum, Tested
+from monitor.analysis.verdict.result import Exposure, OutcomeResult
+from monitor.facts.evidence import Drops, Flags, Floats
+
+_EDGES = ("start_s", "end_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Tallies:
+    """Drops of some sites in the windows' cells and in those of the other days. in_window: which window each is of."""
+
+    windows: Tally
+    others: Tally
+    in_window: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Drops and incidents inside windows with their tail, and in the observed rest."""
+
+    events_in: float
+    events_out: float
+    incidents_in: int
+    incidents_out: int
+
+
+def tally(observed: Observed, sites: Sequence[Site], layouts: Sequence[Layout]) -> Tallies:
+    """Count drops in every cell of the design."""
+    outcome = drop_outcome(observed, "", sites)
+    incidents = [Events(*incident_spans(site.drops), _nowhere(site.drops)) for site in sites]
+    parts: list[tuple[Floats, ...]] = []
+    for number, layout in enumerate(layouts):
+        cells = layout.cells
+        counts = outcome.counts(cells)
+        began = sum((one.inside(cells.start_s, cells.end_s) for one in incidents), np.zeros(len(cells)))
+        began = np.where(counts.inside > 0, np.maximum(began, 1.0), 0.0)
+        carrying = layout.carrying.ravel().astype(np.float64)
+        touched = observed.overlaps_window(cells.start_s, cells.end_s)
+        kind = np.where(carrying > 0, 1.0, np.where(touched, -1.0, 0.0))
+        stratum = np.full(len(cells), float(number))
+        parts.append((counts.inside, began, counts.expected, counts.agent_hours, stratum, kind))
+    columns = [np.concatenate([part[n] for part in parts]) for n in range(6)]
+    windows = tuple(number for layout in layouts for number in _in_cell_order(layout))
+    return Tallies(_tally(columns, columns[5] == 1.0), _tally(columns, columns[5] == 0.0), windows)
+
+
+def results_of(
+    outcomes: Sequence[Outcome],
+    strata: Sequence[Stratum],
+    layouts: Sequence[Layout],
+    tested: Tested,
+    anytime: Floats | None,
+    tallies: Mapping[str, Tallies],
+    seed: int,
+) -> tuple[OutcomeResult, ...]:
+    """One result an outcome and site. layouts: what the strata measured; tallies: of the drops, by site."""
+    windows = [np.concatenate([getattr(layout, edge)[layout.carrying] for layout in layouts]) for edge in _EDGES]
+    found = []
+    for number, outcome in enumerate(outcomes):
+        excess = window_excess(strata, number)
+        censored = isinstance(outcome, LatencyOutcome) and outcome.timed_out(windows[0], windows[1])
+        if outcome.name == DROPS:
+            ratio = rate_ratio(tallies[outcome.site].windows, tallies[outcome.site].others, seed=seed)
+        else:
+            ratio = Ratio() if censored else mean_ratio(excess + outcome.floor)
+        found.append(
+            OutcomeResult(
+                outcome=outcome.name,
+                site=outcome.site,
+                ratio=ratio.ratio,
+                ci_low=ratio.low,
+                ci_high=ratio.high,
+                p_value=float(tested.p_adjusted[number]),
+                p_left_out=float(tested.p_left_out[number]),
+                p_anytime=None if anytime is None else float(anytime[number]),
+                windows_in_excess=int((excess > 0).sum()),
+                censored=censored,
+            )
+        )
+    return tuple(found)
+
+
+def window_excess(strata: Sequence[Stratum], outcome: int) -> Floats:
+    """For each window its excess, beyond the outcome's floor, over the mean of its slot on the other places."""
+    found = []
+    for stratum in strata:
+        values = stratum.values[:, :, outcome]
+        for place, slots in stratum.groups:
+            for slot in slots:
+                free = [p for p in range(len(values)) if not any(p == q and slot in s for q, s in stratum.groups)]
+                found.append(values[place, slot] - (values[free, slot].mean() if free else 0.0))
+    return np.array(found)
+
+
+def mean_ratio(log_excess: Floats) -> Ratio:
+    """The typical ratio over windows, with Student's limits."""
+    from scipy.special import stdtrit
+
+    count = len(log_excess)
+    if count == 0:
+        return Ratio()
+    mean = float(log_excess.mean())
+    if count < 2:
+        return Ratio(math.exp(mean))
+    half = float(stdtrit(count - 1, (1 + LEVEL) / 2)) * float(log_excess.std(ddof=1)) / math.sqrt(count)
+    return Ratio(math.exp(mean), math.exp(mean - half), math.exp(min(mean + half, 700.0)))
+
+
+def counted(observed: Observed) -> Counted:
+    """All drops that count, inside the windows and out."""
+    inside, total, incidents_in, incidents = 0.0, 0.0, 0, 0
+    for site in observed.sites:
+        met = observed.overlaps_window(site.drops.last_good_s, site.drops.noticed_s)
+        spans = incident_spans(site.drops)
+        inside, total = inside + float(met.sum()), total + len(site.drops)
+        incidents_in += int(observed.overlaps_window(*spans).sum())
+        incidents += len(spans[0])
+    return Counted(inside, total - inside, incidents_in, incidents - incidents_in)
+
+
+def exposure_of(observed: Observed, unobserved: int, outside: Sequence[tuple[float, float]]) -> Exposure:
+    """Observed time. outside: windows outside the working hours, with their tails."""
+    evidence = observed.evidence
+    everything = np.array([-np.inf]), np.array([np.inf])
+    total = sum(float(site.covered.agent_hours(*everything)[0]) for site in observed.sites)
+    free = sum(float(site.free.agent_hours(*everything)[0]) for site in observed.sites)
+    drops = evidence.drops
+    beyond = sum(float(((drops.last_good_s <= b) & (drops.noticed_s >= a)).sum()) for a, b in outside)
+    return Exposure(
+        agent_hours_in=total - free,
+        agent_hours_out=free,
+        gap_hours=sum(one.end_s - one.start_s for one in evidence.gaps) / 3600.0,
+        suspect_hours=sum(one.end_s - one.start_s for one in evidence.suspects) / 3600.0,
+        windows_unobserved=unobserved,
+        windows_outside_hours=len(outside),
+        events_outside_hours=beyond,
+    )
+
+
+def incident_spans(drops: Drops) -> tuple[Floats, Floats]:
+    """When each incident of one site may have begun: last good and noticed of its first drop."""
+    if len(drops) == 0:
+        return drops.last_good_s, drops.noticed_s
+    new = np.concatenate([[True], np.diff(drops.noticed_s) > INCIDENT_S])
+    return drops.last_good_s[new], drops.noticed_s[new]
+
+
+def _nowhere(drops: Drops) -> Flags:
+    return np.zeros(len(incident_spans(drops)[0]), dtype=np.bool_)
+
+
+def _in_cell_order(layout: Layout) -> list[int]:
+    """The windows of a layout in the order of its cells: place by place, slot by slot."""
+    at = [(place, slot) for place, slots in layout.groups for slot in slots]
+    return [layout.windows[n] for n in sorted(range(len(at)), key=lambda n: at[n])]
+
+
+def _tally(columns: Sequence[Floats], chosen: Flags) -> Tally:
+    inside, incidents, expected, agent_hours, stratum, _ = (column[chosen] for column in columns)
+    return Tally(inside, incidents, expected, agent_hours, stratum.astype(np.intp))

@@ -1,0 +1,163 @@
+"""What was observed, cleaned: per site the time that counts, the drops that are harm, the trusted samples; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from monitor.analysis.verdict.calendar import LocalCalendar, outside
+from monitor.analysis.verdict.coverage import Coverage, at_site, heads_of
+from monitor.analysis.verdict.outcomes import (
+    DropOutcome,
+    Events,
+    FailureOutcome,
+    LatencyOutcome,
+    Outcome,
+    log_latencies,
+)
+from monitor.analysis.verdict.placed import Placed
+from monitor.analysis.verdict.rules import Rules
+from monitor.facts import signals
+from monitor.facts.evidence import Drops, Evidence, Flags, Floats, Series, merged
+
+NORMAL_ENDS: Final = ("terminated", "retracted", "persistent_connection")  # as documented, and no harm
+LATENCIES: Final = (signals.WS_RTT, signals.ICE_SERVERS)
+SILENT_DAY: Final = 6.0  # drops expected of a day that shows none at all: its chance is a quarter of a per cent
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One site. covered: agent-hours; watched: the same with one agent always, for how much of a stretch was seen.
+
+    free: agent-hours outside of all windows.
+    """
+
+    name: str
+    covered: Coverage
+    watched: Coverage
+    free: Coverage
+    drops: Drops
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Every site, and the windows with their tails as stretches of time."""
+
+    evidence: Evidence
+    sites: tuple[Site, ...]
+    inside: Floats  # begin and end of every window with its tail, one after another, in order
+
+    def in_window(self, at_s: Floats) -> Flags:
+        """Whether each moment lies in a window or its tail."""
+        return np.asarray(np.searchsorted(self.inside, at_s, side="right") % 2 == 1)
+
+    def overlaps_window(self, first_s: Floats, last_s: Floats) -> Flags:
+        """Whether each interval may lie in a window or its tail."""
+        begun = np.searchsorted(self.inside[0::2], last_s, side="right")
+        over = np.searchsorted(self.inside[1::2], first_s, side="left")
+        return np.asarray(begun > over)
+
+    def watched_share(self, start_s: Floats, end_s: Floats) -> Floats:
+        """How much of each stretch was observed, over all sites."""
+        hours = sum((site.watched.agent_hours(start_s, end_s) for site in self.sites), np.zeros(len(start_s)))
+        length = np.maximum((end_s - start_s) / 3600.0, 1e-9) * max(1, len(self.sites))
+        return np.asarray(hours / length)
+
+
+def observe(
+    evidence: Evidence, rules: Rules, calendar: LocalCalendar, span: tuple[float, float], placed: Sequence[Placed]
+) -> Observed:
+    """Clean the evidence. placed: every window that was tested or not, all of which leave the adjacent hours."""
+    windows = merged((one.start_s, one.end_s) for one in placed if one.treated)
+    nights = list(outside(calendar.work_days(*span), *span))
+    sites = tuple(_site(evidence, rules, name, span, nights, windows) for name in evidence.sites or ("",))
+    return Observed(evidence, sites, np.array([edge for window in windows for edge in window]))
+
+
+def outcomes_of(observed: Observed) -> list[Outcome]:
+    """What can be tested: each outcome over all sites, and at each where there are several."""
+    groups = [("", observed.sites)] if len(observed.sites) != 1 else []
+    groups += [(site.name, (site,)) for site in observed.sites]
+    found: list[Outcome] = [
+        drop_outcome(observed, name, sites) for name, sites in groups if any(len(site.drops) for site in sites)
+    ]
+    for signal in (*LATENCIES, signals.ICE_GATHERING):
+        series = trusted(observed, signal)
+        make = _gatherings if signal == signals.ICE_GATHERING else _latency
+        for name, sites in groups if len(series) else ():
+            here = series if sites is observed.sites else series.where(_at(observed, series, sites))
+            found.extend([make(observed, signal, name, here)] if len(here) else [])
+    return found
+
+
+def drop_outcome(observed: Observed, name: str, sites: Sequence[Site]) -> DropOutcome:
+    """Drops of some sites together."""
+    return DropOutcome(name, [(_events(observed, site.drops), site.covered, site.free) for site in sites])
+
+
+def trusted(observed: Observed, signal: str) -> Series:
+    """The samples of a signal that may be believed, in time that counts; none where there is no such signal."""
+    series = observed.evidence.series.get(signal)
+    if series is None:
+        return observed.evidence.no_series
+    counts = np.zeros(len(series), dtype=np.bool_)
+    for site in observed.sites:
+        here = _at(observed, series, (site,))
+        counts[here] = site.watched.counts(series.at_s[here])
+    return series.where(counts & ~series.suspect)
+
+
+def silent_days(observed: Observed, calendar: LocalCalendar, span: tuple[float, float]) -> list[tuple[float, float]]:
+    """Working days that look like days off: not one drop, where many were to be expected, and nothing else measured."""
+    evidence = observed.evidence
+    if evidence.series or len(evidence.heads.at_s):
+        return []
+    days = calendar.work_days(*span)
+    begin, end = (np.array([getattr(day, edge) for day in days]) for edge in ("begin_s", "end_s"))
+    drops = sum((_events(observed, site.drops).inside(begin, end) for site in observed.sites), np.zeros(len(days)))
+    busy = drops[drops > 0]
+    if len(busy) < len(drops) / 2 or busy.mean() < SILENT_DAY:
+        return []
+    return [(day.begin_s, day.end_s) for day, count in zip(days, drops, strict=True) if count == 0]
+
+
+def _site(
+    evidence: Evidence,
+    rules: Rules,
+    name: str,
+    span: tuple[float, float],
+    nights: list[tuple[float, float]],
+    windows: list[tuple[float, float]],
+) -> Site:
+    missing = [*nights, *rules.excluded, *at_site(evidence.gaps, name), *at_site(evidence.suspects, name)]
+    heads = heads_of(evidence, name)
+    if heads is None and rules.agents is not None:
+        heads = np.array([span[0]]), np.array([rules.agents / max(1, len(evidence.sites))])
+    covered, watched = Coverage(span, missing, heads), Coverage(span, missing)
+    here = evidence.drops.site == evidence.code(name)
+    normal = np.isin(evidence.drops.reason, evidence.codes(NORMAL_ENDS))
+    drops = evidence.drops.where(here & ~normal & watched.counts(evidence.drops.noticed_s))
+    return Site(name, covered, watched, Coverage(span, [*missing, *windows], heads), drops)
+
+
+def _events(observed: Observed, drops: Drops) -> Events:
+    return Events(drops.last_good_s, drops.noticed_s, observed.overlaps_window(drops.last_good_s, drops.noticed_s))
+
+
+def _at(observed: Observed, series: Series, sites: Sequence[Site]) -> Flags:
+    return np.asarray(np.isin(series.site, observed.evidence.codes(site.name for site in sites)))
+
+
+def _latency(observed: Observed, signal: str, name: str, series: Series) -> Outcome:
+    at_s, values = log_latencies(series, observed.evidence)
+    return LatencyOutcome(signal, name, at_s, values, observed.in_window(at_s))
+
+
+def _gatherings(observed: Observed, signal: str, name: str, series: Series) -> Outcome:
+    series = series.where(~np.isin(series.outcome, observed.evidence.codes(["error"])))  # the probe's own fault
+    failed = np.isin(series.outcome, observed.evidence.codes(signals.FAILED_GATHERINGS))
+    in_window = observed.in_window(series.at_s)
+    return FailureOutcome(signal, name, series.at_s, series.weight * failed, series.weight, in_window)
