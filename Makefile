@@ -20,7 +20,7 @@ test: $(VENV)/.dev ## lint, types and the whole test suite with branch coverage
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -m "not long" --cov --cov-report=term $(TEST_ARGS)
+	@$(BIN)/pytest -m "not long" -n 2 --dist loadgroup --cov --cov-report=term $(TEST_ARGS)
 
 test-long: $(VENV)/.dev ## the checks that take minutes to an hour
 	@$(BIN)/pytest -m long $(TEST_ARGS)

@@ -13,7 +13,7 @@ from monitor.config.secrets import resolve
 from monitor.config.values import is_loopback_url
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.markers import Marker
-from monitor.facts.observations import Observation
+from monitor.facts.observations import MonitorStarted, Observation
 from monitor.genesys.rest import OPERATIONS
 from monitor.media.server_url import read_server_url
 from monitor.outputs.bus import Bus
@@ -82,6 +82,7 @@ class App:
         self._bus = Bus(self.settings.site, self._clock)
         self._bus.add("metrics", self._metrics.observe)
         self._bus.add("journal", journal.append)
+        self._tell_start(self.settings)
         context = WebContext(
             site=self.settings.site,
             metrics=self._metrics,
@@ -116,6 +117,8 @@ class App:
             self._metrics.reloaded(None)
             return problems
         self._metrics.reloaded(metrics_options(settings))
+        if measures_a_simulator(settings) != measures_a_simulator(self.settings):
+            self._tell_start(settings)
         self.settings = settings
         if plan != self._watched:
             await self._stop_watching()
@@ -138,6 +141,17 @@ class App:
     def _publish(self, fact: Observation) -> None:
         if self._bus is not None:
             self._bus.publish(fact)
+
+    def _tell_start(self, settings: Settings) -> None:
+        """So that whoever reads the journal knows when it goes on, and what was measured."""
+        started = MonitorStarted(
+            site=settings.site,
+            probe="",
+            at_wall_s=self._clock.wall_s(),
+            version=product_version(),
+            simulated=measures_a_simulator(settings),
+        )
+        self._publish(started)
 
     def _journal_lost(self, count: int) -> None:
         if self._bus is not None:

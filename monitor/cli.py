@@ -14,7 +14,9 @@ from typing import Annotated, NoReturn  # noqa: E402
 
 import typer  # noqa: E402
 
+from monitor.cli_check import add_check_word  # noqa: E402
 from monitor.cli_publish import add_publish_words  # noqa: E402
+from monitor.cli_verdict import add_verdict_words  # noqa: E402
 
 OK, DOWN, USAGE = 0, 1, 2
 INTERRUPTED = 130
@@ -145,3 +147,5 @@ def simulate(
 
 
 add_publish_words(app)
+add_verdict_words(app)
+add_check_word(app)

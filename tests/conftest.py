@@ -6,6 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 # A run in the background (nohup, `&` in a script) starts with these ignored, and every program that a test starts would
@@ -13,3 +15,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _usual)
+
+# Rooms that only calculate. Their tests share the machine's second core with the others, which use real sockets and
+# clocks and therefore run one after another in one worker.
+CALCULATING = (
+    *("analysis", "config", "facts", "golden", "histories"),
+    *("publish/flow", "publish/plan", "publish/strategy"),
+    *("simulator/history", "simulator/virtual", "simulator/world"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell the workers of `-n` which tests stay together."""
+    root = Path(__file__).parent
+    rooms = [root / room for room in CALCULATING]
+    for item in items:
+        if not any(item.path.is_relative_to(room) for room in rooms):
+            item.add_marker(pytest.mark.xdist_group("real"))

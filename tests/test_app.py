@@ -17,7 +17,7 @@ from publishing import Script
 from monitor.app import App, journal_begin_s, metrics_options
 from monitor.config.model import Settings
 from monitor.facts.markers import Marker, MarkerPhase
-from monitor.facts.observations import SlotSkipped
+from monitor.facts.observations import MonitorStarted, SlotSkipped
 from monitor.outputs.journal import Journal, JournalReader
 from monitor.simulator.server import RunningSimulator
 
@@ -131,3 +131,20 @@ async def test_settings_without_the_credentials_of_detection_are_refused_on_relo
             (problem,) = await app.reload()
             assert "CLIENT_ID" in problem
             assert app.settings is quiet
+
+
+async def test_the_journal_knows_of_each_start_and_whether_a_simulator_was_measured(tmp_path: Path) -> None:
+    told = {
+        "site": "here",
+        "exporter": {"listen": "127.0.0.1:0"},
+        "journal": {"path": str(tmp_path / "facts.db")},
+    }
+    nowhere = {"rest": "http://127.0.0.1:1", "login": "http://127.0.0.1:1", "streaming": "ws://127.0.0.1:1"}
+    plain, simulated = (Settings.model_validate(one) for one in (told, {**told, "genesys": nowhere}))
+    async with running_app(plain, lambda: simulated) as app:
+        assert await app.reload() == []
+        assert await app.reload() == []  # measures the same: nothing new to tell
+    async with running_app(simulated):
+        pass
+    starts = [fact for fact in JournalReader(tmp_path / "facts.db").facts() if isinstance(fact, MonitorStarted)]
+    assert [(start.site, start.simulated) for start in starts] == [("here", False), ("here", True), ("here", True)]

@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulator": {"facts", "config", "genesys", "media"},
     "commands": {
         *("facts", "config", "genesys", "media", "probes", "publish", "outputs", "web", "analysis", "simulator"),
+        "oncall",
         "app",
     },
 }
@@ -32,7 +33,7 @@ ONE_IMPORTER = {
     "aiortc": {"media/peer.py", "media/private_names.py"},
     "prometheus_client": {"outputs/metrics.py"},
     "sqlite3": {"outputs/journal.py"},
-    "typer": {"cli.py", "cli_publish.py"},
+    "typer": {"cli.py", "cli_check.py", "cli_publish.py", "cli_verdict.py"},
     "locust": {"publish/locustfile.py"},
 }
 PURE = (
@@ -41,6 +42,7 @@ PURE = (
     "config/rules.py",
     "config/values.py",
     "facts/[!c]*.py",
+    "oncall/*.py",
     *(
         f"genesys/{name}.py"
         for name in (

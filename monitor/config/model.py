@@ -255,7 +255,7 @@ class Settings(Part):
     metrics: Metrics = Field(default=Metrics(), description="What /metrics shows.")
     fleet: Fleet = Field(default=Fleet(), json_schema_extra=NOT_YET, description="Size of the synthetic fleet.")
     calendar: Calendar | None = Field(
-        default=None, json_schema_extra=NOT_YET, description="Working hours and holidays. Default: every hour counts."
+        default=None, description="Working hours and holidays, for the verdict. Default: every hour counts."
     )
 
     @field_validator("probes", mode="after")

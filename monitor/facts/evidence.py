@@ -291,8 +291,10 @@ def merged(stretches: Iterable[tuple[float, float]]) -> list[tuple[float, float]
 
 
 def _extend(rows: _Rows, numbers: Sequence[Floats], codes: Sequence[Codes]) -> None:
-    for column, values in zip((*rows.numbers, *rows.codes), (*numbers, *codes), strict=True):
+    for column, values in zip(rows.numbers, numbers, strict=True):
         column.frombytes(values.tobytes())
+    for column_of_names, places in zip(rows.codes, codes, strict=True):
+        column_of_names.frombytes(places.tobytes())
 
 
 def _arrays(kind: str, count: int) -> tuple[array, ...]:  # type: ignore[type-arg]  # of floats or of ints

@@ -122,8 +122,20 @@ DISCONNECT_REASONS: dict[Layer, tuple[str, ...]] = {
         "malformed",  # the server sent what is not a stanza
         "auth",  # the platform no longer accepts the token
     ),
-    Layer.ICE: ("checks_failed", "consent_expired", "no_candidates"),
+    Layer.ICE: (
+        "checks_failed",
+        "consent_expired",
+        "no_candidates",
+        "transport_failure",  # a real call's, as the platform tells it: ICE, and not which part of it
+    ),
     Layer.DTLS: ("handshake_failed", "closed_by_peer"),
     Layer.MEDIA: ("silence",),
-    Layer.PLATFORM: ("terminated", "retracted", "persistent_connection"),
+    Layer.PLATFORM: (
+        "terminated",
+        "retracted",
+        "persistent_connection",
+        "connect_timeout",  # the platform gave up on a leg that was not connected within its limit
+        "endpoint_lost",  # the platform lost a softphone, and does not say which link broke
+        "reported",  # told by an agent or an export that does not know the layer; the words are in `detail`
+    ),
 }

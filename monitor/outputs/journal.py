@@ -15,9 +15,10 @@ from contextlib import closing
 from pathlib import Path
 
 from monitor.facts.clock import Clock, SystemClock
+from monitor.facts.codec import fact_from_json
 from monitor.facts.markers import Marker, MarkerPhase
 from monitor.facts.observations import Observation
-from monitor.outputs.rows import FactRow, compact, fact_of, fact_row, marker_of, marker_row
+from monitor.outputs.rows import FactRow, compact, fact_row, marker_of, marker_row
 
 log = logging.getLogger(__name__)
 
@@ -229,24 +230,29 @@ class JournalReader:
         since_wall_s: float | None = None,
         until_wall_s: float | None = None,
         kinds: Collection[str] | None = None,
+        *,
+        on_unread: Callable[[str], None] = log.warning,
     ) -> Iterator[Observation]:
         """Facts with since <= at_wall_s < until, of these kinds, oldest first. Raises JournalError.
 
-        A row that this version cannot read (a kind from a newer one) is left out with a warning.
+        A row that this version cannot read (a kind from a newer one) is left out; on_unread is told how many, at the
+        end and in one line.
         """
         chosen = tuple(kinds) if kinds is not None else ()
         which = "" if kinds is None else f" AND kind IN ({', '.join('?' * len(chosen))})"
-        sql = f"SELECT json FROM facts WHERE at_wall_s >= ? AND at_wall_s < ?{which} ORDER BY at_wall_s, id"  # noqa: S608 - only question marks
+        sql = f"SELECT kind, json FROM facts WHERE at_wall_s >= ? AND at_wall_s < ?{which} ORDER BY at_wall_s, id"  # noqa: S608 - only question marks
         unread = 0
-        for (text,) in self._rows(sql, (*_bounds(since_wall_s, until_wall_s), *chosen)):
+        for kind, text in self._rows(sql, (*_bounds(since_wall_s, until_wall_s), *chosen)):
             try:
-                yield fact_of(text)
+                fact = fact_from_json(kind, text)
             except ValueError:
                 unread += 1
+            else:
+                yield fact
         if unread:
-            log.warning("journal %s: %d facts are of a kind this version does not know", self._path, unread)
+            on_unread(f"journal {self._path}: {unread} facts are of a kind this version does not know")
 
-    def _rows(self, sql: str, arguments: tuple[object, ...]) -> Iterator[tuple[str]]:
+    def _rows(self, sql: str, arguments: tuple[object, ...]) -> Iterator[tuple[str, ...]]:
         try:
             with closing(_connect(f"{self._path.absolute().as_uri()}?mode=ro")) as connection:
                 _check_version(connection, self._path)

@@ -7,7 +7,7 @@ import json
 
 from pydantic import TypeAdapter
 
-from monitor.facts.codec import fact_from_dict, fact_to_dict
+from monitor.facts.codec import fact_to_dict
 from monitor.facts.markers import Marker
 from monitor.facts.observations import Observation, OwnLagObserved
 
@@ -33,11 +33,6 @@ def compact(fact: Observation) -> Observation | None:
 def fact_row(fact: Observation) -> FactRow:
     """Raises ValueError for a fact that does not fit its own type."""
     return fact.kind, fact.at_wall_s, fact.site, json.dumps(fact_to_dict(fact), separators=(",", ":"))
-
-
-def fact_of(text: str) -> Observation:
-    """The fact of a row's json. Raises ValueError for a kind or a field that this version does not know."""
-    return fact_from_dict(json.loads(text))
 
 
 def marker_row(marker: Marker) -> MarkerRow:

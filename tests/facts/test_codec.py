@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.facts.codec import FACT_TYPES, fact_from_dict, fact_to_dict
+from monitor.facts.codec import FACT_TYPES, fact_from_dict, fact_from_json, fact_to_dict
 from monitor.facts.failures import Failure, Reason, failure
 from monitor.facts.observations import HeartbeatObserved, Observation
 
@@ -35,6 +35,7 @@ def test_a_fact_survives_json(fact: Observation) -> None:
     back = fact_from_dict(json.loads(there))
     assert back == fact
     assert type(back) is type(fact)
+    assert fact_from_json(fact.kind, there) == fact
 
 
 @pytest.mark.parametrize("kind", sorted(FACT_TYPES))
@@ -68,6 +69,14 @@ def test_a_missing_field_is_refused() -> None:
     del written["channel"]
     with pytest.raises(ValueError, match="channel"):
         fact_from_dict(written)
+    with pytest.raises(ValueError, match="channel"):
+        fact_from_json("heartbeat", json.dumps(written))
+
+
+@pytest.mark.parametrize(("kind", "text"), [("nonsense", "{}"), ("heartbeat", "{"), ("heartbeat", "3")])
+def test_what_is_no_fact_as_json_is_refused(kind: str, text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        fact_from_json(kind, text)
 
 
 def test_suspect_means_own_lag_over_a_tenth_of_the_measurement() -> None:

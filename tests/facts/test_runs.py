@@ -173,3 +173,34 @@ def test_ways_are_joined_once_each_with_what_was_told_first() -> None:
     assert is_detected("poll+audit")
     assert not is_detected("told+poll")
     assert not is_detected("")
+
+
+def test_attributes_of_all_markers_are_put_together_the_later_ones_winning() -> None:
+    told = [marker("start", 0, attributes={"arm": "none", "block": "1"}), marker("end", 9, attributes={"block": "2"})]
+    assert only(told).attributes == {"arm": "none", "block": "2"}
+
+
+@pytest.mark.parametrize(
+    ("of_batches", "of_end", "calls"),
+    [
+        (("10", "20"), "35", 35),
+        (("10", "20"), None, 30),
+        (("10", "about ten"), None, 10),
+        (("-5", "1e3"), "", None),
+    ],
+)
+def test_calls_are_those_of_the_end_or_of_the_batches(
+    of_batches: tuple[str, ...], of_end: str | None, calls: int | None
+) -> None:
+    told = [marker("start", 0), *(marker("batch", n, attributes={"calls": c}) for n, c in enumerate(of_batches, 1))]
+    told.append(marker("end", 9, attributes={} if of_end is None else {"calls": of_end}))
+    assert only(told).calls == calls
+
+
+def test_a_told_run_takes_calls_and_attributes_from_its_detected_twin() -> None:
+    found = [
+        marker("start", 1, run_id="found", found_by="poll", attributes={"week": "1", "by": "poll"}),
+        marker("end", 8, run_id="found", found_by="poll", attributes={"calls": "7"}),
+    ]
+    (run,) = runs_of([marker("start", 0, attributes={"by": "script"}), marker("end", 9), *found], now_wall_s=T0 + 60)
+    assert (run.attributes, run.calls) == ({"week": "1", "by": "script", "calls": "7"}, 7)

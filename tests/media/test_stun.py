@@ -229,13 +229,16 @@ async def test_a_flood_of_garbage_ends_at_the_timeout_and_leaves_the_loop_to_oth
     assert turns > 3
 
 
-@pytest.mark.parametrize("scheme", ["stun:{}", "turn:{}?transport=tcp"])
-async def test_a_closed_port_is_refused_at_once(scheme: str) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-        udp.bind(("127.0.0.1", 0))
-        tcp.bind(udp.getsockname())
-        port = udp.getsockname()[1]
-    result = (await ask_server(IceServer(scheme.format(f"127.0.0.1:{port}")), interface=None, timeout_s=5)).result
+@pytest.mark.parametrize(
+    ("scheme", "kind"), [("stun:{}", socket.SOCK_DGRAM), ("turn:{}?transport=tcp", socket.SOCK_STREAM)]
+)
+async def test_a_closed_port_is_refused_at_once(scheme: str, kind: socket.SocketKind) -> None:
+    with socket.socket(socket.AF_INET, kind) as holder:  # holds the port, so that nobody else can open it meanwhile
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+        if kind is socket.SOCK_DGRAM:  # TCP refuses where nobody listens; UDP only what is from another than its peer
+            holder.connect(("127.0.0.1", 9))
+        result = (await ask_server(IceServer(scheme.format(f"127.0.0.1:{port}")), interface=None, timeout_s=5)).result
     assert (result.outcome, result.seconds) == (ServerOutcome.REFUSED, None)
 
 

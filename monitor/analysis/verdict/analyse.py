@@ -49,7 +49,15 @@ def _tested(case: Case, count: Counted, told: Result) -> Result:
     tested = permute(strata, seed=rules.seed)
     anytime = anytime_p(strata, seed=rules.seed) if rules.provisional else None
     tallies = {name: tally(case.observed, sites, case.design.layouts) for name, sites in _groups(case.observed)}
-    results = results_of(case.outcomes, strata, case.design.layouts, tested, anytime, tallies, rules.seed)
+    results = results_of(
+        case.outcomes,
+        strata,
+        case.design.layouts,
+        tested,
+        None if anytime is None else anytime.outcomes,
+        tallies,
+        rules.seed,
+    )
     harmed = sorted({one.outcome for one in results if stands_out(one, rules)})
     forbidden = tuple(vetoes(case.observed, case.carriers, harmed))
     needed = _needed(case, tallies[_whole(case)])
@@ -66,12 +74,13 @@ def _tested(case: Case, count: Counted, told: Result) -> Result:
         ci_high=drops.ci_high if drops else None,
         dropped=drops is not None,
         latencies_high=latencies,
-        p_anytime=None if anytime is None else float(min(1.0, 1.0 / (1.0 / anytime).sum())),
+        p_anytime=None if anytime is None else anytime.together,
     )
     return replace(
         told,
         verdict=decide(results, grounds, rules),
         p_value=float(tested.p_adjusted.min()),
+        p_anytime=grounds.p_anytime,
         rate_ratio=drops.ratio if drops else None,
         ci_low=drops.ci_low if drops else None,
         ci_high=drops.ci_high if drops else None,
@@ -192,7 +201,7 @@ def _strategies(case: Case, tallies: Tallies) -> tuple[StrategyResult, ...]:
     others = tallies.others.inside.sum(), tallies.others.expected.sum()
     usual = others[0] / others[1] if others[1] > 0 and others[0] > 0 else 1.0
     expected: Floats = np.asarray(tallies.windows.expected * usual)
-    return strategies(windows, tallies.windows.inside, expected)
+    return strategies(windows, tallies.windows.inside.tolist(), expected.tolist())
 
 
 def _warnings(case: Case, found: Sequence[Onset]) -> Iterator[str]:

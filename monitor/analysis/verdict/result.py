@@ -97,7 +97,7 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """Everything there is to tell. provisional: judged by p_anytime, since this verdict is looked at repeatedly.
+    """Everything there is to tell. provisional: judged by p_anytime too, since it is looked at repeatedly.
 
     events_in, events_out: drops inside windows (with their tail) and in the observed rest. incidents: drops of one site
     within 60 s count once. weeks_needed: weeks (blocks, for randomised rows) to see a ratio of 3 and of 10 with 80 %
@@ -127,12 +127,18 @@ class Result:
     exposure: Exposure | None = None
     design: str = ""
     provisional: bool = False
+    p_anytime: float | None = None
     simulated: bool = False
     vetoes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     not_separable: tuple[str, ...] = ()
     method: str = ""
     span: tuple[str, str] | None = None
+
+    @property
+    def judged_by(self) -> float | None:
+        """The p-value that the word rests on: of a provisional verdict the one that holds at every look."""
+        return self.p_anytime if self.provisional else self.p_value
 
     @property
     def causes(self) -> tuple[CauseFound, ...]:

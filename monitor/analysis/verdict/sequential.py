@@ -8,6 +8,7 @@ whatever was bet before and whenever somebody stops to look, so that 1 / capital
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -20,24 +21,27 @@ STEP: Final = 5.0  # bets are placed on the most extreme fifth of the arrangemen
 _TOLERANCE: Final = 1e-9
 
 
-def anytime_p(strata: Sequence[Stratum], *, seed: int = 0) -> Floats:
-    """For each outcome a p-value over all strata so far, valid at every look. strata: in order of time."""
+@dataclass(frozen=True, slots=True)
+class Anytime:
+    """p-values that hold at every look: of each outcome alone, and of all together."""
+
+    outcomes: Floats
+    together: float
+
+
+def anytime_p(strata: Sequence[Stratum], *, seed: int = 0) -> Anytime:
+    """The p-values over all strata so far. strata: in order of time, at least one.
+
+    Each is 1 over the largest capital so far: an outcome's own share, or the sum of all shares at one moment.
+    """
     rng = np.random.default_rng(seed)
     outcomes = strata[0].values.shape[2]
     capital = np.full(outcomes, 1.0 / outcomes)
-    highest = capital.copy()
+    highest, together = capital.copy(), 1.0
     for stratum in strata:
         capital = capital * _gain(stratum, rng)
-        highest = np.maximum(highest, capital)
-    return np.minimum(1.0, 1.0 / highest)
-
-
-def least_anytime_p(strata: Sequence[Stratum], outcomes: int) -> float:
-    """The smallest that these strata can yield at all."""
-    capital = 1.0 / outcomes
-    for stratum in strata:
-        capital *= max(1.0, 1.0 - STAKE + STAKE * float(np.mean([1.0 / share for share in _shares(stratum.ways)])))
-    return min(1.0, 1.0 / capital)
+        highest, together = np.maximum(highest, capital), max(together, float(capital.sum()))
+    return Anytime(np.minimum(1.0, 1.0 / highest), 1.0 / together)
 
 
 def _gain(stratum: Stratum, rng: np.random.Generator) -> Floats:

@@ -1,0 +1,110 @@
+"""A history as a real Prometheus holds it: the monitor's own metrics at every scrape, back-filled, then served."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from ports import free_port
+from system_programs import require_program
+
+from monitor.facts.clock import ManualClock
+from monitor.facts.markers import Marker
+from monitor.facts.observations import Observation
+from monitor.outputs.metrics import Metrics, MetricsOptions
+from tests.system.prometheus import INSTALL
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+PAUSE_S = 1800.0  # nothing told for longer than this: the monitor's day is over, and it is not scraped
+DEADLINE_S = 30.0
+
+
+def exposed(
+    told: Iterable[Observation | Marker], site: str, options: MetricsOptions, every_s: float
+) -> Iterator[list[str]]:
+    """The lines of every scrape of a day with its time, as the monitor's own metrics say them, day by day."""
+    told = list(told)
+    clock = ManualClock(wall_s=told[0].at_wall_s)
+    metrics = Metrics(site, options, clock)
+    lines = _Lines(metrics)
+    scrape_s, day = clock.wall_s(), list[str]()
+    for one in told:
+        if one.at_wall_s - clock.wall_s() > PAUSE_S:
+            scrape_s = one.at_wall_s
+            yield day
+            day = []
+        while scrape_s < one.at_wall_s:
+            clock.advance(scrape_s - clock.wall_s())
+            day += lines.at(scrape_s)
+            scrape_s += every_s
+        clock.advance(max(0.0, one.at_wall_s - clock.wall_s()))
+        (metrics.marker if isinstance(one, Marker) else metrics.observe)(one)  # type: ignore[arg-type]
+    clock.advance(scrape_s - clock.wall_s())
+    yield [*day, *lines.at(scrape_s)]
+
+
+class _Lines:
+    """The exposition's series with their values; only the values are written anew, as everything else is slow."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._series: list[str] = []
+
+    def at(self, wall_s: float) -> Iterator[str]:
+        values = [sample.value for family in self._metrics._registry.collect() for sample in family.samples]
+        if len(values) != len(self._series):
+            text = self._metrics.render(OPENMETRICS)[0].decode()
+            rows = [line.partition(" # ")[0] for line in text.splitlines() if not line.startswith("#")]
+            self._series = [row.rpartition(" ")[0] for row in rows]
+        for series, value in zip(self._series, values, strict=True):
+            yield f"{series} {value!r} {wall_s:.3f}\n"
+
+
+def backfill(directory: Path, days: Iterable[list[str]]) -> None:
+    """Make blocks of these samples in `directory`/data; a run a day, as promtool reads all for each two hours."""
+    promtool = require_program("promtool", INSTALL)
+    text = directory / "samples.txt"
+    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(text), str(directory / "data")]
+    for day in filter(None, days):
+        text.write_text("".join([*day, "# EOF\n"]))
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[str]:
+    """A Prometheus on the blocks that `backfill` made; its address. Stopped by its pid."""
+    program = require_program("prometheus", INSTALL)
+    config = directory / "prometheus.yml"
+    config.write_text("scrape_configs: []\n")
+    url = f"127.0.0.1:{free_port()}"
+    command = [
+        program,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        "--storage.tsdb.retention.time=100y",
+        f"--web.listen-address={url}",
+        "--log.level=error",
+    ]
+    with (directory / "prometheus.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            _wait_until_ready(f"http://{url}")
+            yield f"http://{url}"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait_until_ready(url: str) -> None:
+    until_s = time.monotonic() + DEADLINE_S
+    while time.monotonic() < until_s:
+        try:
+            if httpx.get(f"{url}/-/ready", trust_env=False).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("Prometheus did not become ready")
