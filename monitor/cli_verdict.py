@@ -1,4 +1,4 @@
-"""The words around the verdict: analyze, import. Imports lazily, as cli.py does."""
+"""The words around the verdict: analyze, import, report. Imports lazily, as cli.py does."""
 
 from __future__ import annotations
 
@@ -24,12 +24,27 @@ TimeFormat = Annotated[
     ),
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable rows out, and count them.")]
+Hours = Annotated[str | None, typer.Option(metavar="FROM-TO", help="Working hours: 08:00-18:00.")]
+Days = Annotated[str | None, typer.Option(metavar="DAYS", help="Working days: mon-fri.")]
+Holidays = Annotated[str | None, typer.Option(metavar="COUNTRY", help="Whose holidays do not count: US, US-IL.")]
+Exclude = Annotated[
+    list[str] | None, typer.Option(metavar="FROM/TO", help="Dates or times that do not count; repeatable.")
+]
+Agents = Annotated[float | None, typer.Option(metavar="N", help="Agents of every site together.")]
+Tail = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="How long an effect may outlast a window; by default 5m.")
+]
+Margin = Annotated[float, typer.Option(metavar="RATIO", help="An upper limit of the ratio below it acquits.")]
+Alpha = Annotated[float, typer.Option(metavar="P", help="How often chance may be blamed.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the random draws.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, alone.")]
 
 
 def add_verdict_words(app: typer.Typer) -> None:
-    """Add analyze and import to the command line."""
+    """Add analyze, import and report to the command line."""
     app.command()(analyze)
     app.command("import")(import_drops)
+    app.command()(report)
 
 
 def analyze(
@@ -39,26 +54,22 @@ def analyze(
         typer.Option("--windows", metavar="FILE", help="Runs of the publish job: .csv or .jsonl; repeatable."),
     ],
     tz: Tz = None,
-    hours: Annotated[str | None, typer.Option(metavar="FROM-TO", help="Working hours: 08:00-18:00.")] = None,
-    days: Annotated[str | None, typer.Option(metavar="DAYS", help="Working days: mon-fri.")] = None,
-    holidays: Annotated[str | None, typer.Option(metavar="COUNTRY", help="Holidays count not: US, US-IL.")] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="FROM/TO", help="Dates or times that do not count; repeatable.")
-    ] = None,
+    hours: Hours = None,
+    days: Days = None,
+    holidays: Holidays = None,
+    exclude: Exclude = None,
     span: Annotated[
         str | None, typer.Option(metavar="FROM/TO", help="The observed period; by default from first to last record.")
     ] = None,
-    agents: Annotated[float | None, typer.Option(metavar="N", help="Agents of every site together.")] = None,
-    tail: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="How long an effect may outlast a window; by default 5m.")
-    ] = None,
-    margin: Annotated[float, typer.Option(metavar="RATIO", help="An upper limit below it acquits.")] = 2.0,
-    alpha: Annotated[float, typer.Option(metavar="P", help="How often chance may be blamed.")] = 0.05,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the random draws.")] = 0,
+    agents: Agents = None,
+    tail: Tail = None,
+    margin: Margin = 2.0,
+    alpha: Alpha = 0.05,
+    seed: Seed = 0,
     column: Column = None,
     time_format: TimeFormat = None,
     skip_bad: SkipBad = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, alone.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """A verdict from files alone: times of drops and times of publish runs; no monitor, no account. docs/files.md."""
     from monitor.commands.analyze import AnalyzeOptions, FileWords, run_analyze
@@ -116,3 +127,59 @@ def import_drops(
         files=FileWords(columns=tuple(column or ()), time_format=time_format, skip_bad=skip_bad),
     )
     raise typer.Exit(run_import(options))
+
+
+def report(
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="A duration before now (28d), a date, or a time; by default all.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="The same; by default now.")] = None,
+    journal: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A journal; repeatable, one for each site. By default softphone.db."),
+    ] = None,
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="URL", help="Ask this Prometheus-compatible server instead.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", help="Of the monitor: its journal, time zone and calendar."),
+    ] = None,
+    tz: Tz = None,
+    hours: Hours = None,
+    days: Days = None,
+    holidays: Holidays = None,
+    exclude: Exclude = None,
+    agents: Agents = None,
+    tail: Tail = None,
+    margin: Margin = 2.0,
+    alpha: Alpha = 0.05,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """The verdict on what one or several sites' journals, or a Prometheus-compatible server, remember."""
+    from monitor.commands.calendar_words import CalendarWords
+    from monitor.commands.report import ReportOptions, run_report
+
+    calendar = CalendarWords(
+        tz=tz,
+        hours=hours,
+        days=days,
+        holidays=holidays,
+        exclude=tuple(exclude or ()),
+        agents=agents,
+        tail=tail,
+        margin=margin,
+        alpha=alpha,
+        seed=seed,
+    )
+    options = ReportOptions(
+        since=since,
+        until=until,
+        journals=tuple(journal or ()),
+        prometheus=prometheus,
+        config=config,
+        as_json=as_json,
+        calendar=calendar,
+    )
+    raise typer.Exit(run_report(options))

@@ -45,8 +45,8 @@ def blames(found: Evidence, rules: Rules) -> bool:
 
 
 def blamed_by_turns(plan: Weeks, seed: int) -> bool:
-    """Whether one history is blamed; every second one is a file of drops alone, which have nothing beside them."""
-    return blames(evidence_of(drops_only(plan) if seed % 2 else plan, seed), rules_of(plan))
+    """Whether one history is blamed; three of four are files of drops alone."""
+    return blames(evidence_of(drops_only(plan) if seed % 4 else plan, seed), rules_of(plan))
 
 
 def blamed(plan: Weeks, seed: int) -> tuple[bool, bool, bool, bool]:
@@ -100,12 +100,12 @@ def blame_table(count: Counter, plans: Mapping[str, Weeks]) -> Iterator[str]:
 
 def power_table(count: Counter) -> Iterator[str]:
     """A row a number of weeks and clustering, a column a ratio."""
-    ratios = (2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
+    ratios = (2.0, 3.0, 5.0, 8.0, 12.0)
     yield from _head("weeks", "drops", *(f"x{ratio:g}" for ratio in ratios))
     for clustered in (False, True):
-        for weeks in (3, 4, 6, 8, 12, 16, 26):
+        for weeks in (3, 4, 6, 8, 12, 26):
             plans = [guilty(weeks, ratio, clustered=clustered) for ratio in ratios]
-            found = [np.mean(count.of(_found, plan)) for plan in plans]
+            found = [np.mean(np.array(count.of(_found, plan), dtype=float)) for plan in plans]
             yield _row(str(weeks), "clustered" if clustered else "independent", *(_percent(float(x)) for x in found))
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from monitor.facts.evidence import Evidence
-from monitor.outputs.sources.files import FileOptions, FilesRead, read_files
-from monitor.outputs.sources.problems import UnusableFiles
+from monitor.outputs.sources.files.problems import UnusableFiles
+from monitor.outputs.sources.files.reading import FileOptions, FilesRead, read_files
 
 WINDOWS = "start,end,job\n2026-03-03T10:00:00Z,2026-03-03T10:20:00Z,weekly\n"
 EVENTS = "time\n2026-03-03T10:05:00Z\n"

@@ -8,10 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from monitor.cli import app
-from monitor.commands import analyze, import_drops
+from monitor.commands import analyze, import_drops, report
 from monitor.commands.analyze import AnalyzeOptions, FileWords
 from monitor.commands.calendar_words import CalendarWords
 from monitor.commands.import_drops import ImportOptions
+from monitor.commands.report import ReportOptions
 
 _FILES = ["--column", "time=When", "--column", "agent=Who", "--time-format", "epoch", "--skip-bad"]
 _FILE_WORDS = FileWords(columns=("time=When", "agent=Who"), time_format="epoch", skip_bad=True)
@@ -69,5 +70,38 @@ def test_every_option_of_import(monkeypatch: pytest.MonkeyPatch) -> None:
             site="lyon",
             tz="UTC",
             files=_FILE_WORDS,
+        )
+    ]
+
+
+def test_every_option_of_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[ReportOptions] = []
+    monkeypatch.setattr(report, "run_report", lambda options: seen.append(options) or 0)
+    words = ["--since", "28d", "--until", "2026-03-03", "--journal", "a.db", "--journal", "b.db", "--json"]
+    words += ["--prometheus", "http://127.0.0.1:9090", "-c", "m.yaml", "--tz", "UTC", "--hours", "08:00-18:00"]
+    words += ["--days", "mon", "--holidays", "US", "--exclude", "x/y", "--agents", "3", "--tail", "1m", "--seed", "7"]
+    words += ["--margin", "3", "--alpha", "0.01"]
+    assert CliRunner().invoke(app, ["report", *words]).exit_code == 0
+    calendar = CalendarWords(
+        tz="UTC",
+        hours="08:00-18:00",
+        days="mon",
+        holidays="US",
+        exclude=("x/y",),
+        agents=3,
+        tail="1m",
+        margin=3,
+        alpha=0.01,
+        seed=7,
+    )
+    assert seen == [
+        ReportOptions(
+            since="28d",
+            until="2026-03-03",
+            journals=(Path("a.db"), Path("b.db")),
+            prometheus="http://127.0.0.1:9090",
+            config=Path("m.yaml"),
+            as_json=True,
+            calendar=calendar,
         )
     ]

@@ -20,7 +20,7 @@ from monitor.analysis.diagnosis.result import CAUSES
 from monitor.analysis.verdict.analyse import analyse
 from monitor.analysis.verdict.result import Result, Verdict
 from monitor.analysis.verdict.rules import Rules
-from monitor.outputs.sources.files import FileOptions, read_files
+from monitor.outputs.sources.files.reading import FileOptions, read_files
 from monitor.simulator.world.scenario import load_scenario, shipped_scenarios
 from tests.golden.weeks import SYNTHETIC
 

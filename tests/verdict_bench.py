@@ -19,7 +19,7 @@ import numpy as np
 
 from monitor.analysis.verdict.analyse import analyse
 from monitor.facts.evidence import Evidence
-from monitor.outputs.sources.export import write_events, write_windows
+from monitor.outputs.sources.files.export import write_events, write_windows
 from tests.histories.evidence import evidence_of, rules_of
 from tests.histories.plan import Harm, Weeks
 from tests.histories.scenarios import PEAK
@@ -84,6 +84,7 @@ def growth(small: Cost, large: Cost) -> float:
 def _command(events: Path, windows: Path) -> tuple[float, float, float]:
     """CPU seconds, seconds, and megabytes at the peak of `analyze`, its start included."""
     words = ["analyze", str(events), "--windows", str(windows), "--hours", "08:00-18:00", "--tz", "America/Chicago"]
+    words += ["--days", "mon-fri"]
     began_s = time.perf_counter()
     program = subprocess.Popen([sys.executable, "-m", "monitor", *words, "--json"], stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(program.pid, 0)

@@ -12,8 +12,8 @@ from pathlib import Path
 from monitor.analysis.verdict.rules import Rules
 from monitor.commands.calendar_words import BadWords, CalendarWords, Told, Words, told_by
 from monitor.facts.evidence import Evidence
-from monitor.outputs.sources.files import FileOptions, read_files
-from monitor.outputs.sources.problems import UnusableFiles
+from monitor.outputs.sources.files.problems import UnusableFiles
+from monitor.outputs.sources.files.reading import FileOptions, read_files
 
 OK, USAGE = 0, 2
 NO_ZONE = "no --tz: hours, days and weeks are those of UTC, which local clocks leave by an hour in summer"

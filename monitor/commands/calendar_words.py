@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +16,9 @@ from monitor.config.rules import duration_s
 from monitor.config.values import Days, Holidays, Hours, Timezone
 from monitor.facts.clock import as_utc
 from monitor.publish.watch.times import days_of
+
+if TYPE_CHECKING:  # the settings are read by whoever has a file of them
+    from monitor.config.model import Settings
 
 DAY_H = 24.0
 FIRST_YEAR, LAST_YEAR = 2000, 2100
@@ -95,6 +98,20 @@ class Words:
         """Raises BadWords when anything was wrong."""
         if self.problems:
             raise BadWords(self.problems)
+
+
+def completed(words: CalendarWords, settings: Settings | None) -> CalendarWords:
+    """The words, with what the settings say where they say nothing."""
+    if settings is None:
+        return words
+    calendar = settings.calendar
+    return replace(
+        words,
+        tz=words.tz or settings.timezone,
+        hours=words.hours or (calendar.hours if calendar else None),
+        days=words.days or (calendar.days if calendar else None),
+        holidays=words.holidays or (calendar.holidays if calendar else None),
+    )
 
 
 def told_by(words: CalendarWords) -> Told:

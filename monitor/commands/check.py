@@ -146,8 +146,8 @@ class _Checker:
 
     def _evidence(self, since_s: float) -> Evidence:
         if self._options.prometheus:
-            from monitor.outputs.sources.prometheus import read_prometheus
-            from monitor.outputs.sources.prometheus_api import PrometheusError
+            from monitor.outputs.sources.prometheus.api import PrometheusError
+            from monitor.outputs.sources.prometheus.reading import read_prometheus
 
             try:
                 return read_prometheus(self._options.prometheus, since_s, self._now_s, limit_s=self._asked.limit_s)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from monitor.analysis.verdict.rules import Rules
 from monitor.facts import signals
-from monitor.facts.clock import as_utc
 from monitor.facts.runs import DEFAULT_LIMIT_S
-from monitor.publish.watch.times import days_of
 
 if TYPE_CHECKING:  # reading settings takes longer than a whole check without any
-    from monitor.config.model import Calendar, Settings
+    from monitor.config.model import Settings
 
 
 class BadSettings(Exception):  # noqa: N818 - it is told, not handled
@@ -34,8 +30,7 @@ class Asked:
     journal: Path = Path("softphone.db")
     site: str = ""
     intervals: dict[str, float] = field(default_factory=dict)
-    zone: str = "UTC"
-    calendar: Calendar | None = None
+    settings: Settings | None = None
     limit_s: float = DEFAULT_LIMIT_S
 
 
@@ -54,24 +49,17 @@ def asked_by(config: Path) -> Asked:
         journal=Path(settings.journal.path),
         site=settings.site,
         intervals=intervals,
-        zone=settings.timezone,
-        calendar=settings.calendar,
+        settings=settings,
         limit_s=settings.metrics.publish_limit_s,
     )
 
 
 def rules_of(asked: Asked, since_s: float, now_s: float) -> Rules:
     """How the publish is judged: on the calendar's clock, by an error that holds over repeated looks."""
-    if asked.calendar is None:
-        return Rules(zone=ZoneInfo(asked.zone), provisional=True)
-    begin, end = (_hour(text) for text in asked.calendar.hours.split("-"))
-    return Rules(
-        zone=ZoneInfo(asked.zone),
-        hours=(begin, end),
-        days=days_of(asked.calendar.days),
-        days_off=_days_off(asked.calendar.holidays, as_utc(since_s).year, as_utc(now_s).year),
-        provisional=True,
-    )
+    from monitor.commands.calendar_words import CalendarWords, completed, told_by
+
+    told = told_by(completed(CalendarWords(), asked.settings))
+    return replace(told.rules_over((since_s, now_s)), provisional=True)
 
 
 def _paces(settings: Settings) -> Iterator[tuple[str, float]]:
@@ -88,17 +76,3 @@ def _paces(settings: Settings) -> Iterator[tuple[str, float]]:
                 yield signals.TURN_ALLOCATE, probe.interval_s
         elif isinstance(probe, ApiProbe):
             yield signals.API, probe.interval_s
-
-
-def _hour(text: str) -> float:
-    hours, _, minutes = text.partition(":")
-    return int(hours) + int(minutes) / 60.0
-
-
-def _days_off(holidays: str | None, first_year: int, last_year: int) -> frozenset[date]:
-    if holidays is None:
-        return frozenset()
-    from holidays import country_holidays
-
-    country, _, part = holidays.partition("-")
-    return frozenset(country_holidays(country, subdiv=part or None, years=range(first_year, last_year + 1)))

@@ -16,11 +16,11 @@ from monitor.facts.evidence import Evidence
 from monitor.facts.failures import DISCONNECT_REASONS, Layer
 from monitor.facts.observations import IMPORTED, Disconnected
 from monitor.outputs.journal import QUEUE_LIMIT, Journal, JournalError, JournalReader
-from monitor.outputs.sources.conversations import EndingsFound, read_conversations
-from monitor.outputs.sources.files import read_files
-from monitor.outputs.sources.problems import Problems, UnusableFiles
-from monitor.outputs.sources.tables import JSON_ENDINGS
-from monitor.outputs.sources.text_blocks import NoText, TextBlocks
+from monitor.outputs.sources.analytics.conversations import EndingsFound, read_conversations
+from monitor.outputs.sources.files.problems import Problems, UnusableFiles
+from monitor.outputs.sources.files.reading import read_files
+from monitor.outputs.sources.files.tables import JSON_ENDINGS
+from monitor.outputs.sources.files.text_blocks import NoText, TextBlocks
 
 OK, USAGE = 0, 2
 CSV, CONVERSATIONS = "csv", "conversation-details"

@@ -10,14 +10,14 @@ from datetime import UTC, date, datetime, time, tzinfo
 from pathlib import Path
 from typing import Final
 
-from monitor.commands.calendar_words import BadWords, CalendarWords, told_by
+from monitor.commands.calendar_words import BadWords, CalendarWords, completed, told_by
 from monitor.commands.verdict_text import verdict_lines
 from monitor.config.model import Settings
 from monitor.config.rules import duration_s
 from monitor.facts.clock import Clock, SystemClock, parse_rfc3339
 from monitor.facts.evidence import Evidence
 from monitor.outputs.journal import JournalError
-from monitor.outputs.sources.prometheus_api import PrometheusError
+from monitor.outputs.sources.prometheus.api import PrometheusError
 
 OK, BAD_INPUT = 0, 2
 PROMETHEUS_SINCE_S: Final = 90 * 86_400.0  # read back so far where --since says nothing: a server may remember years
@@ -32,8 +32,8 @@ class CannotReport(Exception):  # noqa: N818 - it is told, not handled
 class ReportOptions:
     """What the command line says.
 
-    since, until: a duration before now such as `28d`, a date, or an RFC 3339 time; until defaults to now. output: for
-    a report as a page, which is not written yet. calendar: the options' words; what they leave open, `config` says.
+    since, until: a duration before now such as `28d`, a date, or an RFC 3339 time; until defaults to now.
+    calendar: the options' words; what they leave open, `config` says.
     """
 
     since: str | None = None
@@ -41,7 +41,6 @@ class ReportOptions:
     journals: tuple[Path, ...] = ()
     prometheus: str | None = None
     config: Path | None = None
-    output: Path | None = None
     as_json: bool = False
     calendar: CalendarWords = field(default_factory=CalendarWords)
 
@@ -68,10 +67,8 @@ def _report(options: ReportOptions, now_s: float) -> list[str]:
     from monitor.analysis.verdict.analyse import analyse
     from monitor.analysis.verdict.result import to_json
 
-    if options.output is not None:
-        raise CannotReport("-o: a report as a file is not written yet; use --json or the text")
     settings = _settings(options.config) if options.config is not None else None
-    told = told_by(_completed(options.calendar, settings))
+    told = told_by(completed(options.calendar, settings))
     since_s, until_s = _period(options, told.rules.zone, now_s)
     evidence = _evidence(options, settings, since_s, until_s)
     rules = replace(told.rules_over(evidence.span), provisional=True)
@@ -90,20 +87,6 @@ def _settings(config: Path) -> Settings:
         return load(config)
     except ConfigErrors as errors:
         raise CannotReport(str(errors)) from None
-
-
-def _completed(words: CalendarWords, settings: Settings | None) -> CalendarWords:
-    """The words, with what the settings say where they say nothing."""
-    if settings is None:
-        return words
-    calendar = settings.calendar
-    return replace(
-        words,
-        tz=words.tz or settings.timezone,
-        hours=words.hours or (calendar.hours if calendar else None),
-        days=words.days or (calendar.days if calendar else None),
-        holidays=words.holidays or (calendar.holidays if calendar else None),
-    )
 
 
 def _period(options: ReportOptions, zone: tzinfo, now_s: float) -> tuple[float | None, float]:
@@ -139,7 +122,7 @@ def _evidence(options: ReportOptions, settings: Settings | None, since_s: float 
     if options.prometheus is not None:
         if options.journals:
             raise CannotReport("--journal, --prometheus: one of the two is needed, not both")
-        from monitor.outputs.sources.prometheus import read_prometheus
+        from monitor.outputs.sources.prometheus.reading import read_prometheus
 
         begin_s = until_s - PROMETHEUS_SINCE_S if since_s is None else since_s
         return read_prometheus(options.prometheus, begin_s, until_s, limit_s=limit_s)

@@ -18,6 +18,8 @@ SIMULATED: Final = "SIMULATED"
 UNNAMED: Final = "(unnamed)"
 EVERY_SITE: Final = "all sites"
 MOST_CAUSES: Final = 2
+LEAST_P: Final = 0.0001
+MANY: Final = 1000
 NAMES: Final = {**TITLES, signals.API: "REST calls of the monitor", signals.RECONNECT: "reconnects"}
 
 
@@ -70,7 +72,7 @@ def _sentence(result: Result, margin: float, alpha: float) -> str:
 def _harmed(result: Result, alpha: float) -> str:
     found = [one for one in result.outcomes if stands_out(one, Rules(alpha=alpha))]
     names = list(dict.fromkeys(_title(one.outcome) for one in sorted(found, key=lambda one: one.p_value or 0.0)))
-    chance = [f"p = {_p(p_value)}" for p_value in (result.judged_by,) if p_value is not None]
+    chance = [_chance(p_value) for p_value in (result.judged_by,) if p_value is not None]
     told = [*(["in " + _listed(names)] if names else []), *chance]
     return f" ({', '.join(told)})" if told else ""
 
@@ -103,8 +105,8 @@ def _undecided(result: Result, margin: float, alpha: float) -> str:
     over_looks = result.judged_by
     if result.provisional and _harmed(result, alpha) and over_looks is not None and over_looks > alpha:
         return (
-            f": at one look harm would seem to come with it (p = {_p(result.p_value)}), but over repeated looks p = "
-            f"{_p(over_looks)} is more than {alpha:g}"
+            f": at one look harm would seem to come with it ({_chance(result.p_value)}), but over repeated looks "
+            f"{_chance(over_looks)} is more than {alpha:g}"
         )
     if result.ci_high is not None and result.rate_ratio is not None:
         return (
@@ -125,8 +127,8 @@ def _figures(result: Result) -> Iterator[str]:
     if result.rate_ratio is not None:
         yield f"drops in windows against those to be expected: {_ratio(result.rate_ratio)}, 95 % {_limits(result)}"
     yield (
-        f"drops: {result.events_in:.4g} in windows, {result.events_out:.4g} outside; incidents (drops of one site "
-        f"within 60 s): {result.incidents_in} in, {result.incidents_out} outside"
+        f"drops: {_amount(result.events_in)} in windows, {_amount(result.events_out)} outside; incidents (drops of one "
+        f"site within 60 s): {result.incidents_in} in, {result.incidents_out} outside"
     )
 
 
@@ -171,7 +173,7 @@ def _dose(result: Result) -> Iterator[str]:
     dose = result.dose_response
     if dose is not None:
         grows = f"a factor of {2.718281828**dose.slope:.2f} for each doubling of API calls a second"
-        yield f"dose: harm changes by {grows}, p = {_p(dose.p_value)}"
+        yield f"dose: harm changes by {grows}, {_chance(dose.p_value)}"
 
 
 def _cause(result: Result) -> Iterator[str]:
@@ -183,14 +185,15 @@ def _cause(result: Result) -> Iterator[str]:
             yield f"  {found.cause}, score {found.score:.2f}: {'; '.join(found.evidence)}"
     if diagnosis.runner_up is not None:
         yield f"next best cause: {diagnosis.runner_up}"
-    yield from (f"  to tell them apart, measure: {one}" for one in diagnosis.missing)
+    wanted = "worth measuring" if diagnosis.runner_up is None else "to tell them apart, measure"
+    yield from (f"  {wanted}: {one}" for one in diagnosis.missing)
 
 
 def _strategies(strategies: Sequence[StrategyResult]) -> Iterator[str]:
     if any(one.strategy for one in strategies):
         rows = [("strategy", "windows", "drops", "against expected")]
         rows += [
-            (one.strategy or UNNAMED, str(one.windows), f"{one.events_in:.4g}", _ratio(one.rate_ratio))
+            (one.strategy or UNNAMED, str(one.windows), _amount(one.events_in), _ratio(one.rate_ratio))
             for one in strategies
         ]
         yield from _table("ways of publishing:", rows)
@@ -200,14 +203,15 @@ def _exposure(result: Result) -> Iterator[str]:
     exposure = result.exposure
     if exposure is None:
         return
+    inside, outside = _amount(exposure.agent_hours_in), _amount(exposure.agent_hours_out)
     yield (
-        f"exposure: {exposure.agent_hours_in:.4g} agent-hours in windows, {exposure.agent_hours_out:.4g} outside; left "
-        f"out: gaps {exposure.gap_hours:.4g} h, suspect time {exposure.suspect_hours:.4g} h"
+        f"exposure: {inside} agent-hours in windows, {outside} outside; left "
+        f"out: gaps {_amount(exposure.gap_hours)} h, suspect time {_amount(exposure.suspect_hours)} h"
     )
     if exposure.windows_unobserved:
         yield f"windows hardly observed: {exposure.windows_unobserved}"
     if exposure.windows_outside_hours:
-        drops = f"{exposure.events_outside_hours:.4g} drops in them"
+        drops = f"{_amount(exposure.events_outside_hours)} drops in them"
         yield f"windows outside the working hours, never tested: {exposure.windows_outside_hours}, {drops}"
 
 
@@ -249,7 +253,17 @@ def _number(value: float | None) -> str:
 
 
 def _p(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else "<0.0001" if value < LEAST_P else f"{value:.4f}"
+
+
+def _chance(value: float | None) -> str:
+    told = _p(value)
+    return f"p < {told[1:]}" if told.startswith("<") else f"p = {told}"
+
+
+def _amount(value: float) -> str:
+    """Drops or hours: whole where they are many."""
+    return f"{value:.0f}" if value >= MANY else f"{value:.4g}"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -107,7 +107,6 @@ def test_what_cannot_be_used_is_said_in_clear_lines_and_nothing_else(
         ({"journals": (journal,), "since": "yesterday"}, "--since yesterday: a duration such as 28d"),
         ({"journals": (journal,), "since": "1m", "until": "2m"}, "--since 1m: a time before the end"),
         ({"journals": (journal,), "calendar": CalendarWords(hours="8-18")}, "--hours"),
-        ({"journals": (journal,), "output": tmp_path / "report.html"}, "-o: a report as a file is not written yet"),
     ):
         status, out, err = told(capsys, **options)  # type: ignore[arg-type]
         assert (status, out) == (2, "")

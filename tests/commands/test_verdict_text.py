@@ -137,11 +137,16 @@ def test_inconclusive_says_why() -> None:
 
 
 def test_a_provisional_verdict_is_judged_over_all_looks() -> None:
-    looked = {"provisional": True, "outcomes": (replace(DROPS, p_anytime=0.25),)}
+    looked = {"provisional": True, "p_anytime": 0.25}
     said = text(verdict=Verdict.INCONCLUSIVE, **looked)
     assert "at one look harm would seem to come with it (p = 0.0004), but over repeated looks p = 0.2500" in said
     assert "provisional: this verdict may be looked at again and again" in said
     assert "(in drops, p = 0.2500)" in text(**looked)
+
+
+def test_a_tiny_chance_is_not_called_none() -> None:
+    assert "p < 0.0001). That is no proof" in text(p_value=0.0)
+    assert "<0.0001" in text(outcomes=(replace(DROPS, p_value=0.00002),))
 
 
 def test_simulated_is_told_in_the_first_word() -> None:

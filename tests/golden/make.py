@@ -23,7 +23,7 @@ from monitor.facts import signals
 from monitor.facts.evidence import Evidence, EvidenceBuilder, Heads
 from monitor.facts.markers import Marker
 from monitor.facts.observations import Observation
-from monitor.outputs.sources.export import write_events, write_windows
+from monitor.outputs.sources.files.export import write_events, write_windows
 from monitor.outputs.sources.observed import Observed
 from monitor.simulator.history.calendar import begin_wall_s, end_wall_s
 from monitor.simulator.history.history import Cadence, HistoryPlan, facts

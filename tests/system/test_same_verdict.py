@@ -18,7 +18,7 @@ from monitor.facts.observations import MonitorStarted, Observation
 from monitor.outputs.journal import Journal
 from monitor.outputs.metrics import MetricsOptions
 from monitor.outputs.sources.journals import read_journals
-from monitor.outputs.sources.prometheus import read_prometheus
+from monitor.outputs.sources.prometheus.reading import read_prometheus
 from monitor.simulator.history.history import BackgroundDrops, HistoryPlan, facts
 from monitor.simulator.world.scenario import load_scenario
 

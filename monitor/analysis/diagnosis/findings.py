@@ -20,6 +20,10 @@ BURST_LEAST: Final = 10
 CALLS_BURST_S: Final = 300.0
 CALLS_LEAST: Final = 6
 MEDIA_LEAST: Final = 10
+NOTICED_S: Final = 60.0  # a drop is noticed so much later at most
+AROUND_S: Final = 7200.0
+WINDOW_LEAST: Final = 3
+WINDOW_TIMES: Final = 4.0
 RATE_LIMIT: Final = 0.2  # drops an agent-hour: twenty times what ordinary networks do
 RATE_LEAST: Final = 20
 
@@ -59,7 +63,7 @@ def _rest(signs: Signs) -> Iterator[str]:
 
 
 def _own(signs: Signs) -> Iterator[str]:
-    if len(signs.lag.stretches) or signs.evidence.suspects:
+    if len(signs.distrusted):
         yield "our own event loops stood still, or are marked as suspect"
     for one in steps(signs.evidence, signs.lag.stretches):
         yield f"the wall clock jumped by {one.by_s:+.1f} s"
@@ -105,6 +109,22 @@ def _rate(signs: Signs) -> Iterator[str]:
         yield f"{count} connections were lost in {hours} hours with at most {signs.agents:.0f} agents"
 
 
+def _in_windows(signs: Signs) -> Iterator[str]:
+    """Drops that come in our own publish windows again and again, and hardly in the hours around them."""
+    at_s = signs.evidence.drops.noticed_s[lost.signalling(signs.evidence)]
+    edges_s = np.array(signs.own_windows).reshape(-1, 2)
+    first, last = edges_s[:, 0], edges_s[:, 1] + NOTICED_S
+    inside = np.searchsorted(at_s, last) - np.searchsorted(at_s, first)
+    around = np.searchsorted(at_s, last + AROUND_S) - np.searchsorted(at_s, first - AROUND_S) - inside
+    usual = around * (last - first) / (2 * AROUND_S)
+    high = (inside >= WINDOW_LEAST) & (inside >= WINDOW_TIMES * usual)
+    if high.sum() >= max(2, len(high) / 3) and inside.sum() >= WINDOW_TIMES * usual.sum():
+        yield (
+            f"{inside.sum()} connections were lost in {len(high)} publish windows, where the hours around them let "
+            f"{usual.sum():.1f} be expected"
+        )
+
+
 _FINDS: Final[tuple[Callable[[Signs], Iterator[str]], ...]] = (
     _strands,
     _rest,
@@ -113,4 +133,5 @@ _FINDS: Final[tuple[Callable[[Signs], Iterator[str]], ...]] = (
     _told_why,
     _constants,
     _rate,
+    _in_windows,
 )

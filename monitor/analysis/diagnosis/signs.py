@@ -33,9 +33,14 @@ class Signs:
         return strand(self.evidence, strands.LAG, NO_STRETCHES)
 
     @cached_property
+    def loopback(self) -> Strand:
+        """L: round trips that never leave our machine."""
+        return strand(self.evidence, strands.LOOPBACK, NO_STRETCHES)
+
+    @cached_property
     def distrusted(self) -> Stretches:
         """When our own measurements are not to be trusted."""
-        own = self.lag.stretches
+        own = joined(self.lag.stretches, self.loopback.stretches)
         wide = Stretches(own.start_s - AROUND_LAG_S, own.end_s + AROUND_LAG_S, own.site, own.bad, own.total)
         return joined(wide, *(self._told(one) for one in self.evidence.suspects))
 

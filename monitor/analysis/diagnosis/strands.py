@@ -72,6 +72,7 @@ REST: Final = Kind(
     by=("site", "target"),
 )
 LAG: Final = Kind(letter="L", name="own loop lag", signals=(signals.LOOP_LAG,), slow_s=0.05, too_slow_s=0.25)
+LOOPBACK: Final = Kind(letter="L", name="loopback probe", signals=(signals.LOOPBACK_RTT,), slow_s=0.05, too_slow_s=0.25)
 CHECKS: Final = Kind(
     letter="M", name="ICE checks", signals=(signals.call_signal("ice_checks"),), slow_s=0.5, too_slow_s=5.0
 )

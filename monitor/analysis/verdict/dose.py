@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata, theilslopes
 
 from monitor.analysis.verdict.result import DoseResponse
 from monitor.facts import signals
@@ -53,12 +52,16 @@ def dose_response(
     known = [(d, e) for d, e in known if math.isfinite(d) and d > 0 and math.isfinite(e)]
     if len(known) < LEAST_WINDOWS or max(known)[0] < LEAST_SPREAD * min(known)[0]:
         return None
+    from scipy.stats import theilslopes
+
     dose, effect = np.array(known).T
     slope = float(theilslopes(effect, np.log2(dose)).slope)
     return DoseResponse(slope=slope, p_value=_p_value(_ranks(dose), _ranks(effect), seed))
 
 
 def _ranks(values: Floats) -> Floats:
+    from scipy.stats import rankdata
+
     return np.asarray(rankdata(values), dtype=np.float64) - (len(values) + 1) / 2
 
 

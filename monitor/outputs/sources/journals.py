@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import heapq
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from monitor.facts.markers import Marker
 from monitor.facts.observations import MonitorStarted, Observation
 from monitor.facts.runs import DEFAULT_LIMIT_S
 from monitor.outputs.journal import JournalError, JournalReader
+from monitor.outputs.sources.collector import no_collection
 from monitor.outputs.sources.observed import Observed
 
 STARTS = (MonitorStarted.kind,)
@@ -37,7 +36,7 @@ def read_journals(
     builder = EvidenceBuilder()
     observed = Observed(builder)
     told = [reader.facts(since_s, until_s, on_unread=builder.warnings.append) for reader in readers]
-    with _no_collection():
+    with no_collection():
         for fact in _in_order(told):
             observed.add(fact)
     builder.simulated |= any(_began_simulated(reader, since_s) for reader in readers)
@@ -55,18 +54,6 @@ def _existing(paths: Sequence[Path]) -> Iterator[Path]:
         if not path.is_file():
             raise JournalError(f"{path}: there is no such file")
         yield path
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without looking for cycles among millions of short-lived facts, which have none."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _in_order(told: Sequence[Iterator[Observation]]) -> Iterator[Observation]:

@@ -20,7 +20,7 @@ FEWER, MOST_OF_FEWER = 60, 8  # the same bound of 5 % in 60
 
 @cache
 def blamed(name: str) -> int:
-    """How many of RUNS innocent histories are blamed; every second one has drops alone."""
+    """How many of RUNS innocent histories are blamed; three of four have drops alone."""
     return sum(blamed_by_turns(NULLS[name], seed) for seed in range(RUNS))
 
 

@@ -14,17 +14,20 @@ from monitor.facts import signals
 
 def _overloaded(signs: Signs) -> Judged:
     lag = signs.lag
-    if not len(lag.stretches) and not signs.evidence.suspects:
+    loopback = signs.loopback
+    if not len(lag.stretches) and not len(loopback.stretches) and not signs.evidence.suspects:
         return NOTHING_FOUND
     here = lag.during(lag.stretches)
     suspect = [
         float(rows.suspect[~np.isnan(rows.value)].mean()) for rows in signs.evidence.series.values() if len(rows)
     ]
     told = len(signs.evidence.suspects)
-    score = max(0.97 * grade(lag.count(lag.bad, here), 0.0, 3.0), 0.8 * grade(told, 0.0, 1.0))
+    late = loopback.count(loopback.bad, loopback.during(loopback.stretches))
+    score = max(0.97 * grade(lag.count(lag.bad, here) + late, 0.0, 3.0), 0.8 * grade(told, 0.0, 1.0))
     evidence = (
         f"{lag.told(here)}, {signs.at_sites(lag.stretches.sites(), lag)}, in {len(lag.stretches)} stretches",
         f"{told} stretches are marked as suspect; up to {max(suspect, default=0.0):.0%} of a signal's samples are",
+        *([f"{late:.0f} loopback round trips were late or lost"] if late else []),
     )
     return Judged(score, evidence)
 

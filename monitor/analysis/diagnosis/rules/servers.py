@@ -50,9 +50,7 @@ def _stun_unreachable(signs: Signs) -> Judged:
     turn = signs.turn.share(signs.turn.failed, turn_here)
     pings = signs.pings.share(signs.pings.bad, signs.pings.during(stun.stretches))
     score = grade(dead, 0.6, 0.9) * grade(_one_answered(signs, stun), 0.6, 0.3)
-    score *= max(
-        flat(pings, 0.9), 0.8 if turn is not None and turn < 0.2 else 0.0
-    )  # signalling may have its own trouble
+    score *= max(flat(pings, 0.9), _path_is_well(signs, turn))  # signalling may have a trouble of its own
     score *= 1.0 - 0.6 * grade(turn, 0.2, 0.8, 0.2)
     if calls_lost(signs, stun.stretches):
         score *= 0.5
@@ -63,6 +61,12 @@ def _stun_unreachable(signs: Signs) -> Judged:
         _share_told("application pings", pings),
     )
     return Judged(score, evidence)
+
+
+def _path_is_well(signs: Signs, turn: float | None) -> float:
+    """How far something else got through while STUN was dead: TURN, or frames that the platform's edge answers."""
+    edge = signs.edge.share(signs.edge.bad, signs.edge.during(signs.stun.stretches))
+    return max(0.8 if turn is not None and turn < 0.2 else 0.0, 0.7 * flat(edge, 0.0))
 
 
 def _stun_overloaded(signs: Signs) -> Judged:

@@ -1,0 +1,1 @@
+"""Genesys analytics exports to drops of working agents."""

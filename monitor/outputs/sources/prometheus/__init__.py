@@ -1,0 +1,1 @@
+"""Any Prometheus-compatible server to evidence, from its raw samples."""
