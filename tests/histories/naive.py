@@ -13,7 +13,7 @@ from tests.histories.plan import Weeks
 
 def against_the_day(found: Evidence, plan: Weeks) -> float:
     """p of as many drops in the windows, were they spread evenly over the working hours."""
-    hours = (plan.hours[1] - plan.hours[0]) * len(days_of(plan).week)
+    hours = (plan.hours[1] - plan.hours[0]) * int(np.sum(days_of(plan).begin_s < _end_s(found)))
     inside, length_s = _inside(found)
     return _poisson(inside, length_s, len(found.drops), hours * HOUR_S)
 
@@ -22,16 +22,18 @@ def same_clock_time(found: Evidence, plan: Weeks) -> float:
     """p of as many drops in the windows, were they as many as at the same time of the other days."""
     days = days_of(plan)
     inside, length_s = _inside(found)
-    spans = [_same_time(days, window.start_s, window.end_s + TAIL_S) for window in found.windows]
+    spans = [_same_time(days, window.start_s, window.end_s + TAIL_S, _end_s(found)) for window in found.windows]
     edges = np.concatenate(spans) if spans else np.zeros((0, 2))
     other = float(sum(_count(found, first_s, last_s) for first_s, last_s in edges)) / max(1, len(found.windows))
     other_s = float(np.sum(edges[:, 1] - edges[:, 0])) / max(1, len(found.windows))
     return _poisson(inside, length_s, inside + other, length_s + other_s)
 
 
-def _same_time(days: Days, first_s: float, last_s: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _same_time(
+    days: Days, first_s: float, last_s: float, known_s: float
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     day = int(np.searchsorted(days.midnight_s, first_s, side="right")) - 1
-    others = days.midnight_s[days.weekday != days.weekday[day]] - days.midnight_s[day]
+    others = days.midnight_s[(days.weekday != days.weekday[day]) & (days.begin_s < known_s)] - days.midnight_s[day]
     return np.stack([first_s + others, last_s + others], axis=1)
 
 
@@ -50,3 +52,7 @@ def _poisson(inside: float, inside_s: float, total: float, total_s: float) -> fl
     if not total or not inside_s:
         return 1.0
     return float(stats.binom.sf(inside - 1, round(total), inside_s / total_s))
+
+
+def _end_s(found: Evidence) -> float:
+    return np.inf if found.span is None else found.span[1]

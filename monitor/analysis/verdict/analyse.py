@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from monitor.analysis.diagnosis.diagnose import diagnose
+from monitor.analysis.diagnosis.result import NONE, UNKNOWN, Diagnosis
 from monitor.analysis.verdict.case import Case, controls_of, prepare
 from monitor.analysis.verdict.decide import Grounds, decide, stands_out
 from monitor.analysis.verdict.dose import dose_of, dose_response
@@ -76,9 +77,11 @@ def _tested(case: Case, count: Counted, told: Result) -> Result:
         latencies_high=latencies,
         p_anytime=None if anytime is None else anytime.together,
     )
+    verdict = decide(results, grounds, rules)
     return replace(
         told,
-        verdict=decide(results, grounds, rules),
+        verdict=verdict,
+        diagnosis=_diagnosis(told.diagnosis, verdict),
         p_value=float(tested.p_adjusted.min()),
         p_anytime=grounds.p_anytime,
         rate_ratio=drops.ratio if drops else None,
@@ -102,6 +105,12 @@ def _tested(case: Case, count: Counted, told: Result) -> Result:
             case.design.rows,
         ),
     )
+
+
+def _diagnosis(found: Diagnosis, verdict: Verdict) -> Diagnosis:
+    """The cause beside the verdict: where the publish is blamed, nothing being wrong is no answer."""
+    blamed = verdict in (Verdict.CAUSED, Verdict.ASSOCIATED)
+    return replace(found, cause=UNKNOWN) if blamed and found.cause == NONE else found
 
 
 def _described(case: Case, count: Counted) -> Result:

@@ -293,7 +293,7 @@ def test_many_scrapes_are_read_in_stretches_with_nothing_lost_between(monkeypatc
         monitor.between(PING, DROP)
     whole = read(monitor)
     monkeypatch.setattr("monitor.outputs.sources.prometheus.reading.SCRAPES_AT_ONCE", 20.0)
-    monkeypatch.setattr("monitor.outputs.sources.prometheus.LEAST_STRETCH_S", 60.0)
+    monkeypatch.setattr("monitor.outputs.sources.prometheus.reading.LEAST_STRETCH_S", 60.0)
     cut = read(monitor)
     assert len(whole.drops) == len(cut.drops) == 60
     assert rows(whole, signals.WS_RTT) == rows(cut, signals.WS_RTT)
