@@ -137,12 +137,14 @@ def exposure_of(observed: Observed, unobserved: int, outside: Sequence[tuple[flo
     evidence = observed.evidence
     everything = np.array([-np.inf]), np.array([np.inf])
     total = sum(float(site.covered.agent_hours(*everything)[0]) for site in observed.sites)
-    free = sum(float(site.free.agent_hours(*everything)[0]) for site in observed.sites)
+    within = sum(
+        float(site.covered.agent_hours(observed.inside[0::2], observed.inside[1::2]).sum()) for site in observed.sites
+    )
     drops = evidence.drops
     beyond = sum(float(((drops.last_good_s <= b) & (drops.noticed_s >= a)).sum()) for a, b in outside)
     return Exposure(
-        agent_hours_in=total - free,
-        agent_hours_out=free,
+        agent_hours_in=within,
+        agent_hours_out=total - within,
         gap_hours=sum(one.end_s - one.start_s for one in evidence.gaps) / 3600.0,
         suspect_hours=sum(one.end_s - one.start_s for one in evidence.suspects) / 3600.0,
         windows_unobserved=unobserved,

@@ -32,7 +32,7 @@ SILENT_DAY: Final = 6.0  # drops expected of a day that shows none at all: its c
 class Site:
     """One site. covered: agent-hours; watched: the same with one agent always, for how much of a stretch was seen.
 
-    free: agent-hours outside of all windows.
+    free: agent-hours outside of all windows and rows.
     """
 
     name: str
@@ -44,21 +44,28 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Every site, and the windows with their tails as stretches of time."""
+    """Every site, and the windows with their tails: begin and end of each, one after another, in order.
+
+    inside: where something was published. apart: beside that, an experiment's rows in which nothing was: none of them
+    is anybody's adjacent hour, or the arms would be compared with each other's surroundings.
+    """
 
     evidence: Evidence
     sites: tuple[Site, ...]
-    inside: Floats  # begin and end of every window with its tail, one after another, in order
+    inside: Floats
+    apart: Floats
 
-    def in_window(self, at_s: Floats) -> Flags:
-        """Whether each moment lies in a window or its tail."""
-        return np.asarray(np.searchsorted(self.inside, at_s, side="right") % 2 == 1)
+    def set_apart(self, at_s: Floats) -> Flags:
+        """Whether each moment lies in a window, or a row, or the tail of one."""
+        return np.asarray(np.searchsorted(self.apart, at_s, side="right") % 2 == 1)
 
     def overlaps_window(self, first_s: Floats, last_s: Floats) -> Flags:
         """Whether each interval may lie in a window or its tail."""
-        begun = np.searchsorted(self.inside[0::2], last_s, side="right")
-        over = np.searchsorted(self.inside[1::2], first_s, side="left")
-        return np.asarray(begun > over)
+        return _overlaps(self.inside, first_s, last_s)
+
+    def overlaps_apart(self, first_s: Floats, last_s: Floats) -> Flags:
+        """Whether each interval may lie in a window, or a row, or the tail of one."""
+        return _overlaps(self.apart, first_s, last_s)
 
     def watched_share(self, start_s: Floats, end_s: Floats) -> Floats:
         """How much of each stretch was observed, over all sites."""
@@ -72,9 +79,10 @@ def observe(
 ) -> Observed:
     """Clean the evidence. placed: every window that was tested or not, all of which leave the adjacent hours."""
     windows = merged((one.start_s, one.end_s) for one in placed if one.treated)
+    apart = merged((one.start_s, one.end_s) for one in placed)
     nights = list(outside(calendar.work_days(*span), *span))
-    sites = tuple(_site(evidence, rules, name, span, nights, windows) for name in evidence.sites or ("",))
-    return Observed(evidence, sites, np.array([edge for window in windows for edge in window]))
+    sites = tuple(_site(evidence, rules, name, span, nights, apart) for name in evidence.sites or ("",))
+    return Observed(evidence, sites, *(np.array([edge for one in part for edge in one]) for part in (windows, apart)))
 
 
 def outcomes_of(observed: Observed) -> list[Outcome]:
@@ -130,7 +138,7 @@ def _site(
     name: str,
     span: tuple[float, float],
     nights: list[tuple[float, float]],
-    windows: list[tuple[float, float]],
+    apart: list[tuple[float, float]],
 ) -> Site:
     missing = [*nights, *rules.excluded, *at_site(evidence.gaps, name), *at_site(evidence.suspects, name)]
     heads = heads_of(evidence, name)
@@ -140,11 +148,17 @@ def _site(
     here = evidence.drops.site == evidence.code(name)
     normal = np.isin(evidence.drops.reason, evidence.codes(NORMAL_ENDS))
     drops = evidence.drops.where(here & ~normal & watched.counts(evidence.drops.noticed_s))
-    return Site(name, covered, watched, Coverage(span, [*missing, *windows], heads), drops)
+    return Site(name, covered, watched, Coverage(span, [*missing, *apart], heads), drops)
 
 
 def _events(observed: Observed, drops: Drops) -> Events:
-    return Events(drops.last_good_s, drops.noticed_s, observed.overlaps_window(drops.last_good_s, drops.noticed_s))
+    return Events(drops.last_good_s, drops.noticed_s, observed.overlaps_apart(drops.last_good_s, drops.noticed_s))
+
+
+def _overlaps(edges: Floats, first_s: Floats, last_s: Floats) -> Flags:
+    begun = np.searchsorted(edges[0::2], last_s, side="right")
+    over = np.searchsorted(edges[1::2], first_s, side="left")
+    return np.asarray(begun > over)
 
 
 def _at(observed: Observed, series: Series, sites: Sequence[Site]) -> Flags:
@@ -153,11 +167,11 @@ def _at(observed: Observed, series: Series, sites: Sequence[Site]) -> Flags:
 
 def _latency(observed: Observed, signal: str, name: str, series: Series) -> Outcome:
     at_s, values = log_latencies(series, observed.evidence)
-    return LatencyOutcome(signal, name, at_s, values, observed.in_window(at_s))
+    return LatencyOutcome(signal, name, at_s, values, observed.set_apart(at_s))
 
 
 def _gatherings(observed: Observed, signal: str, name: str, series: Series) -> Outcome:
     series = series.where(~np.isin(series.outcome, observed.evidence.codes(["error"])))  # the probe's own fault
     failed = np.isin(series.outcome, observed.evidence.codes(signals.FAILED_GATHERINGS))
-    in_window = observed.in_window(series.at_s)
+    in_window = observed.set_apart(series.at_s)
     return FailureOutcome(signal, name, series.at_s, series.weight * failed, series.weight, in_window)

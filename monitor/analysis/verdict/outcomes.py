@@ -120,8 +120,7 @@ class DropOutcome:
     def excess(self, cells: Cells) -> Floats:
         """As Outcome says."""
         counts = self.counts(cells)
-        observed = counts.agent_hours > 0
-        return np.where(observed, np.log((counts.inside + HALF) / (counts.expected + HALF)), np.nan)
+        return np.where(counts.agent_hours > 0, _log_excess(counts.inside, counts.expected), np.nan)
 
 
 class FailureOutcome:
@@ -142,7 +141,7 @@ class FailureOutcome:
         around = self._tried.adjacent(cells)
         share = np.divide(self._failed.adjacent(cells), around, out=np.zeros(len(cells)), where=around > 0)
         failed = self._failed.inside(cells.start_s, cells.end_s)
-        return np.where((tried > 0) & (around > 0), np.log((failed + HALF) / (share * tried + HALF)), np.nan)
+        return np.where((tried > 0) & (around > 0), _log_excess(failed, share * tried), np.nan)
 
 
 class LatencyOutcome:
@@ -189,6 +188,16 @@ def log_latencies(series: Series, evidence: Evidence) -> tuple[Floats, Floats]:
     values = np.where(measured, np.log(np.where(measured, chosen.value, 1.0)), BEYOND)
     times = np.maximum(1, np.rint(chosen.weight)).astype(np.intp)
     return (chosen.at_s, values) if (times == 1).all() else (np.repeat(chosen.at_s, times), np.repeat(values, times))
+
+
+def _log_excess(inside: Floats, expected: Floats) -> Floats:
+    """Log of observed over expected, where expected is first brought to the level of all cells together.
+
+    Without that, a time of day at which drops peak would show a larger excess on a busy day than on a quiet one, as
+    the half that is added weighs less there.
+    """
+    level = inside.sum() / expected.sum() if inside.sum() > 0 and expected.sum() > 0 else 1.0
+    return np.asarray(np.log((inside + HALF) / (level * expected + HALF)))
 
 
 def _quantile(values: Floats) -> float:

@@ -58,13 +58,24 @@ def test_drops_against_the_same_days_adjacent_hours() -> None:
     counts = outcome.counts(TEN)
     assert counts.inside.tolist() == [2.0]
     assert counts.expected[0] == pytest.approx(4 / 4 * 600 / HOUR_S)
-    assert outcome.excess(TEN)[0] == pytest.approx(math.log((2 + HALF) / (counts.expected[0] + HALF)))
 
 
-def test_a_busy_day_and_more_agents_are_no_excess() -> None:
+def test_expectation_is_brought_to_the_level_of_all_cells_so_that_a_busy_day_at_its_peak_is_no_excess() -> None:
+    quiet_and_busy = Cells(
+        np.array([10.0, 34.0]) * HOUR_S, np.array([10.0, 34.0]) * HOUR_S + 600.0, np.array([300.0] * 2)
+    )
+    peak = [*[at(8.5), at(11.5)], *[at(10.05)]]  # at ten, six times as many as around
+    days = Coverage((0.0, 48 * HOUR_S), [])
+    busy = [(start_s + 24 * HOUR_S, end_s + 24 * HOUR_S) for start_s, end_s in peak] * 4
+    excess = DropOutcome("", [(events(*peak, *busy), days, days)]).excess(quiet_and_busy)
+    assert excess == pytest.approx([0.0, 0.0])
+
+
+def test_a_busy_day_and_more_agents_are_expected_to_have_more() -> None:
     quiet = drops(at(8.5), at(11.0), at(10.05))
     busy = drops(*[at(8.5), at(11.0), at(10.05)] * 5)
-    assert quiet.excess(TEN)[0] == pytest.approx(drops(at(8.5), at(11.0), at(10.05), heads=150.0).excess(TEN)[0])
+    crowded = drops(at(8.5), at(11.0), at(10.05), heads=150.0)
+    assert quiet.counts(TEN).expected[0] == pytest.approx(crowded.counts(TEN).expected[0])
     assert busy.counts(TEN).expected[0] == pytest.approx(5 * quiet.counts(TEN).expected[0])
 
 
