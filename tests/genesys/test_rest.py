@@ -227,6 +227,7 @@ async def test_a_cut_connection_is_a_reset_and_one_attempt_only() -> None:
         (f"http://127.0.0.1:{free_port()}", Reason.REFUSED),
         ("http://no-such-host.invalid", Reason.DNS),
     ],
+    ids=["closed port", "no such host"],
 )
 async def test_unreachable_servers(url: str, reason: Reason) -> None:
     rest = Rest(endpoints(url, "ws://127.0.0.1:1"), StaticToken("a", SECRET), clock=SystemClock())

@@ -111,6 +111,7 @@ async def test_an_untrusted_certificate_fails_in_tls(tmp_path: Path) -> None:
         (f"ws://{'a' * 70}.example", "dns", Reason.DNS),
         ("ws://127.0.0.1:99999", "dns", Reason.MALFORMED),
     ],
+    ids=["closed port", "no such host", "too long a name", "no port"],
 )
 async def test_failures_before_the_upgrade(url: str, operation: str, reason: Reason) -> None:
     got, phases = await opened(url)

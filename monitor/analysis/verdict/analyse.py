@@ -67,7 +67,7 @@ def _tested(case: Case, count: Counted, told: Result) -> Result:
     latencies = tuple(one.ci_high for one in results if one.outcome != DROPS and one.site == _whole(case))
     grounds = Grounds(
         reachable=case.reachable(count),
-        settled=case.pattern is Pattern.DAILY and not case.reachable(count),
+        settled=case.pattern is Pattern.DAILY,
         enough=_enough(case, needed),
         randomised=case.randomised,
         controlled=controlled,
@@ -93,7 +93,7 @@ def _tested(case: Case, count: Counted, told: Result) -> Result:
         dose_response=_dose(case, results),
         strategies=_strategies(case, tallies[_whole(case)]),
         vetoes=forbidden,
-        warnings=(*told.warnings, *_test_warnings(free, controlled)),
+        warnings=(*told.warnings, *_test_warnings(free, controlled or not harmed)),
         not_separable=tuple(not_separable(case.pattern, case.carriers, case.calendar, free)),
         method=method(
             rules,
@@ -233,4 +233,4 @@ def _warnings(case: Case, found: Sequence[Onset]) -> Iterator[str]:
 
 def _test_warnings(free: int, controlled: bool) -> Iterator[str]:
     if not controlled:
-        yield f"{free} days of the same weekday without a publish show the same excess: the publish is not blamed"
+        yield f"the windows do not stand out from the same weekdays without a publish ({free} days): it is not blamed"

@@ -7,15 +7,13 @@ from typing import Final
 
 import numpy as np
 
+from monitor.analysis.verdict.outcomes import TROUBLES
 from monitor.facts import signals
 from monitor.facts.evidence import ALL_SITES, Codes, Drops, Evidence, Flags, Floats, Series
-from monitor.facts.failures import FAULT_OF, Fault
 
 LEAST_RATE: Final = 0.1  # calls a second: less is as good as none
 NOTICE_S: Final = 60.0  # real softphones notice a lost connection after up to 58 s
 
-# Failures of our own doing, and pings on a connection that is down already, say nothing about the signal.
-_TROUBLES: Final = tuple(reason.value for reason, fault in FAULT_OF.items() if fault is not Fault.LOCAL)
 _LEAST_ERROR: Final = 400  # HTTP status
 
 
@@ -92,7 +90,7 @@ def _judged(signal: str, series: Series, evidence: Evidence) -> tuple[Floats, Fl
 
 def _failure_codes(evidence: Evidence) -> list[int]:
     statuses = [n for n, name in enumerate(evidence.names) if len(name) == 3 and name.isdecimal()]
-    return [*evidence.codes(_TROUBLES), *(n for n in statuses if int(evidence.names[n]) >= _LEAST_ERROR)]
+    return [*evidence.codes(TROUBLES), *(n for n in statuses if int(evidence.names[n]) >= _LEAST_ERROR)]
 
 
 def _log(value: Floats, where: Flags) -> Floats:

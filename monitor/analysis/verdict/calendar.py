@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -38,10 +39,20 @@ class LocalCalendar:
         self.days = days
 
     def work_days(self, start_s: float, end_s: float) -> list[WorkDay]:
-        """Every working day that reaches into the span, in order."""
-        first, last = self.date_of(start_s), self.date_of(end_s)
+        """Every working day that reaches into the span, in order; hours past midnight belong to the day before."""
+        first, last = self.date_of(start_s) - timedelta(days=1), self.date_of(end_s)
         count = min((last - first).days + 1, MOST_DAYS)
-        return [self.work_day(day) for day in (first + timedelta(days=n) for n in range(count)) if self.works(day)]
+        days = [self.work_day(day) for day in (first + timedelta(days=n) for n in range(count)) if self.works(day)]
+        return [day for day in days if day.begin_s < end_s and day.end_s > start_s]
+
+    def home_of(self, start_s: float, last_s: float) -> date | None:
+        """The working day whose hours a stretch reaches into, the earlier one of two; None where there is none."""
+        day = self.date_of(start_s)
+        for candidate in (day - timedelta(days=1), day):
+            hours = self.work_day(candidate)
+            if self.works(candidate) and start_s < hours.end_s and last_s >= hours.begin_s:
+                return candidate
+        return None
 
     def work_day(self, day: date) -> WorkDay:
         """The working hours of a day, whether or not anybody works on it."""
@@ -71,11 +82,13 @@ class LocalCalendar:
 
 
 def calendar_for(rules: Rules, starts_s: Iterable[float]) -> LocalCalendar:
-    """The calendar, whose weekdays are those given, or else mon-fri and every weekday that a window starts on."""
+    """The calendar, whose weekdays are those given, or else mon-fri and every weekday that windows usually start on."""
     if rules.days is not None:
         return LocalCalendar(rules, rules.days)
     calendar = LocalCalendar(rules, MON_TO_FRI)
-    return LocalCalendar(rules, MON_TO_FRI | {calendar.date_of(start_s).weekday() for start_s in starts_s})
+    counts = Counter(calendar.date_of(start_s).weekday() for start_s in starts_s)
+    usual = {weekday for weekday, count in counts.items() if count >= max(counts.values()) / 2}
+    return LocalCalendar(rules, MON_TO_FRI | usual)
 
 
 def outside(days: list[WorkDay], start_s: float, end_s: float) -> Iterator[tuple[float, float]]:

@@ -30,6 +30,11 @@ class Coverage:
         """Agent-hours observed in each stretch."""
         return (self._until(end_s) - self._until(start_s)) / HOUR_S
 
+    @property
+    def hours(self) -> float:
+        """Agent-hours of the whole span."""
+        return float(self._agent_s[-1]) / HOUR_S
+
     def counts(self, at_s: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Whether each moment is observed."""
         inside = np.searchsorted(self._lost_at, at_s, side="right") % 2 == 1

@@ -17,6 +17,7 @@ from monitor.analysis.verdict.permutation import Stratum
 from monitor.analysis.verdict.placed import Placed
 from monitor.facts.evidence import Flags, Floats
 
+SATURDAY: Final = 5
 LEAST_GUARD_S: Final = 60.0
 LEAST_AROUND: Final = 0.1  # of the adjacent hours that must have been observed
 
@@ -58,13 +59,16 @@ class Design:
 
 
 def weekly_design(placed: Sequence[Placed], calendar: LocalCalendar, days: Sequence[WorkDay], seen: Observed) -> Design:
-    """The working days of each week that has windows; they are exchangeable if the publish does nothing."""
-    in_week: defaultdict[date, list[int]] = defaultdict(list)
-    for number, window in enumerate(placed):
-        in_week[calendar.work_day(window.day).week].append(number)
-    of_week: defaultdict[date, list[WorkDay]] = defaultdict(list)
+    """The working days of each week that has windows; they are exchangeable if the publish does nothing.
+
+    Days are exchanged with their like alone: a weekend is no control for a working week, nor the other way round.
+    """
+    of_week: defaultdict[tuple[date, bool], list[WorkDay]] = defaultdict(list)
     for day in days:
-        of_week[day.week].append(day)
+        of_week[day.week, _is_weekend(day.day)].append(day)
+    in_week: defaultdict[tuple[date, bool], list[int]] = defaultdict(list)
+    for number, window in enumerate(placed):
+        in_week[calendar.work_day(window.day).week, _is_weekend(window.day)].append(number)
     layouts, unobserved = [], 0
     for week in sorted(in_week):
         layout, lost = _week(placed, in_week[week], of_week[week], calendar, seen)
@@ -74,22 +78,40 @@ def weekly_design(placed: Sequence[Placed], calendar: LocalCalendar, days: Seque
     return Design(tuple(layouts), unobserved, "weeks")
 
 
+def shadows(placed: Sequence[Placed], calendar: LocalCalendar, days: Sequence[WorkDay]) -> list[tuple[float, float]]:
+    """Where each window would lie on the days of its week: no adjacent hour there, as it is none on its own day."""
+    of_week: defaultdict[date, list[date]] = defaultdict(list)
+    for day in days:
+        of_week[day.week].append(day.day)
+    found = []
+    for one in placed:
+        for other in of_week[calendar.work_day(one.day).week] if not one.window.randomised else ():
+            start_s = calendar.at(other, one.clock_s)
+            found.append((start_s, start_s + one.length_s))
+    return found
+
+
 def block_design(placed: Sequence[Placed], seen: Observed) -> Design:
-    """The rows of each block of an experiment, among which chance has dealt the arms."""
-    blocks: defaultdict[str, list[int]] = defaultdict(list)
+    """The rows of each block of an experiment, among which chance has dealt the arms.
+
+    Every row of a block is measured over the same length, that of the shortest: a longer one would show more by chance.
+    """
+    blocks: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for number, window in enumerate(placed):
         if window.window.randomised:
-            blocks[window.window.block].append(number)
+            blocks[window.window.job, window.window.block].append(number)
     layouts, unobserved = [], 0
     for rows in sorted(blocks.values(), key=lambda numbers: placed[numbers[0]].start_s):
-        cells = _cells([placed[n].start_s for n in rows], [placed[n].end_s for n in rows])
-        observed = _observed(cells, seen)
+        length_s = min(placed[n].length_s for n in rows)
+        observed = _observed(
+            _cells([placed[n].start_s for n in rows], [placed[n].start_s + length_s for n in rows]), seen
+        )
         unobserved += int((~observed).sum())
         kept = [number for number, is_seen in zip(rows, observed, strict=True) if is_seen]
         treated = [(place, (0,)) for place, number in enumerate(kept) if placed[number].treated]
         if treated and len(treated) < len(kept):
             start_s = np.array([[placed[n].start_s] for n in kept])
-            end_s = np.array([[placed[n].end_s] for n in kept])
+            end_s = start_s + length_s
             windows = tuple(number for number in kept if placed[number].treated)
             layouts.append(Layout(start_s, end_s, _guard_s(start_s, end_s), tuple(treated), windows))
     return Design(tuple(layouts), unobserved, "blocks")
@@ -129,10 +151,12 @@ def strata_of(layouts: Sequence[Layout], outcomes: Sequence[Outcome]) -> list[St
     for number, layout in enumerate(layouts):
         carrying = layout.carrying
         values = [
-            _filled(np.where(carrying, column[number] - outcome.floor, column[number]))
+            np.where(carrying, column[number] - outcome.floor, column[number])
             for outcome, column in zip(outcomes, columns, strict=True)
         ]
-        strata.append(Stratum(np.stack(values, axis=2), layout.groups, layout.windows))
+        known = ~np.isnan(np.stack(values, axis=2))
+        filled = np.stack([_filled(one) for one in values], axis=2)
+        strata.append(Stratum(filled, known, layout.groups, layout.windows))
     return strata
 
 
@@ -156,33 +180,41 @@ def _week(
     placed: Sequence[Placed], numbers: Sequence[int], days: Sequence[WorkDay], calendar: LocalCalendar, seen: Observed
 ) -> tuple[Layout | None, int]:
     """The layout of one week, None where nothing of it can be tested, and how many of its windows were not observed."""
+    place_of = {day.day: place for place, day in enumerate(days)}
     own = _cells([placed[n].start_s for n in numbers], [placed[n].end_s for n in numbers])
-    observed = _observed(own, seen)
-    kept = [number for number, is_seen in zip(numbers, observed, strict=True) if is_seen]
+    kept = [
+        n for n, is_seen in zip(numbers, _observed(own, seen), strict=True) if is_seen and placed[n].day in place_of
+    ]
     lost = len(numbers) - len(kept)
-    if not kept:
-        return None, lost
-    slots = list(dict.fromkeys((round(placed[n].clock_s / 60.0), round(placed[n].length_s)) for n in kept))
-    slot_of = {n: slots.index((round(placed[n].clock_s / 60.0), round(placed[n].length_s))) for n in kept}
-    typical = {slot: next(placed[n] for n in kept if slot_of[n] == slot) for slot in range(len(slots))}
-    start_s = np.array([[calendar.at(d.day, typical[s].clock_s) for s in range(len(slots))] for d in days])
-    end_s = start_s + np.array([typical[s].length_s for s in range(len(slots))])
-    of_day: defaultdict[date, list[int]] = defaultdict(list)
+    at: dict[tuple[int, int], int] = {}
+    slots: dict[tuple[int, int], Placed] = {}
     for number in kept:
-        of_day[placed[number].day].append(number)
-        place = [day.day for day in days].index(placed[number].day)
-        start_s[place, slot_of[number]], end_s[place, slot_of[number]] = placed[number].start_s, placed[number].end_s
+        shape = round(placed[number].clock_s / 60.0), round(placed[number].length_s)
+        slots.setdefault(shape, placed[number])
+        at.setdefault((place_of[placed[number].day], list(slots).index(shape)), number)
+    if not at:
+        return None, lost
+    start_s = np.array([[calendar.at(day.day, slot.clock_s) for slot in slots.values()] for day in days])
+    end_s = start_s + np.array([slot.length_s for slot in slots.values()])
+    for (place, slot), number in at.items():
+        start_s[place, slot], end_s[place, slot] = placed[number].start_s, placed[number].end_s
+    carrying = {place for place, _ in at}
     whole = _observed(Cells(start_s.ravel(), end_s.ravel(), _guard_s(start_s, end_s).ravel()), seen)
-    usable = whole.reshape(start_s.shape).all(axis=1) | np.isin([d.day.toordinal() for d in days], _ordinals(of_day))
-    left = [day.day for day, is_usable in zip(days, usable, strict=True) if is_usable]
-    groups = tuple((left.index(day), tuple(slot_of[n] for n in in_day)) for day, in_day in sorted(of_day.items()))
-    windows = tuple(number for _, in_day in sorted(of_day.items()) for number in in_day)
+    usable = [
+        place
+        for place, is_seen in enumerate(np.all(whole.reshape(start_s.shape), axis=1))
+        if is_seen or place in carrying
+    ]
+    in_order = sorted(at)
+    groups = tuple(
+        (usable.index(place), tuple(slot for other, slot in in_order if other == place)) for place in sorted(carrying)
+    )
     start_s, end_s = start_s[usable], end_s[usable]
-    return Layout(start_s, end_s, _guard_s(start_s, end_s), groups, windows), lost
+    return Layout(start_s, end_s, _guard_s(start_s, end_s), groups, tuple(at[key] for key in in_order)), lost
 
 
-def _ordinals(of_day: defaultdict[date, list[int]]) -> list[int]:
-    return [day.toordinal() for day in of_day]
+def _is_weekend(day: date) -> bool:
+    return day.weekday() >= SATURDAY
 
 
 def _cells(start_s: Sequence[float], end_s: Sequence[float]) -> Cells:

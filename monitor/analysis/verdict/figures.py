@@ -95,21 +95,28 @@ def results_of(
 
 
 def window_excess(strata: Sequence[Stratum], outcome: int) -> Floats:
-    """For each window its excess, beyond the outcome's floor, over the mean of its slot on the other places."""
-    found = []
+    """For each window its excess, beyond the outcome's floor, over the mean of its slot on the other places.
+
+    nan where the window itself, or every other place, was not measured.
+    """
+    found: list[float] = []
     for stratum in strata:
-        values = stratum.values[:, :, outcome]
+        values = np.where(stratum.known[:, :, outcome], stratum.values[:, :, outcome], np.nan)
+        free = np.ones(values.shape, dtype=np.bool_)
         for place, slots in stratum.groups:
-            for slot in slots:
-                free = [p for p in range(len(values)) if not any(p == q and slot in s for q, s in stratum.groups)]
-                found.append(values[place, slot] - (values[free, slot].mean() if free else 0.0))
+            free[place, list(slots)] = False
+        others = np.where(free & ~np.isnan(values), values, 0.0).sum(axis=0)
+        count = (free & ~np.isnan(values)).sum(axis=0)
+        usual = np.divide(others, count, out=np.full(len(count), np.nan), where=count > 0)
+        found.extend(values[place, slot] - usual[slot] for place, slots in stratum.groups for slot in slots)
     return np.array(found)
 
 
 def mean_ratio(log_excess: Floats) -> Ratio:
-    """The typical ratio over windows, with Student's limits."""
+    """The typical ratio over the windows that were measured, with Student's limits."""
     from scipy.special import stdtrit
 
+    log_excess = log_excess[~np.isnan(log_excess)]
     count = len(log_excess)
     if count == 0:
         return Ratio()
@@ -145,8 +152,8 @@ def exposure_of(observed: Observed, unobserved: int, outside: Sequence[tuple[flo
     return Exposure(
         agent_hours_in=within,
         agent_hours_out=total - within,
-        gap_hours=sum(one.end_s - one.start_s for one in evidence.gaps) / 3600.0,
-        suspect_hours=sum(one.end_s - one.start_s for one in evidence.suspects) / 3600.0,
+        gap_hours=sum(site.gap_hours for site in observed.sites),
+        suspect_hours=sum(site.suspect_hours for site in observed.sites),
         windows_unobserved=unobserved,
         windows_outside_hours=len(outside),
         events_outside_hours=beyond,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,7 @@ from monitor.facts.evidence import Drops, Evidence, Flags, Floats, Series, merge
 
 NORMAL_ENDS: Final = ("terminated", "retracted", "persistent_connection")  # as documented, and no harm
 LATENCIES: Final = (signals.WS_RTT, signals.ICE_SERVERS)
+SILENT_SHARE: Final = 0.1  # of what the other weekdays show
 SILENT_DAY: Final = 6.0  # drops expected of a day that shows none at all: its chance is a quarter of a per cent
 
 
@@ -32,7 +33,7 @@ SILENT_DAY: Final = 6.0  # drops expected of a day that shows none at all: its c
 class Site:
     """One site. covered: agent-hours; watched: the same with one agent always, for how much of a stretch was seen.
 
-    free: agent-hours outside of all windows and rows.
+    free: agent-hours outside of all windows and rows. gap_hours, suspect_hours: working time that they take out.
     """
 
     name: str
@@ -40,14 +41,16 @@ class Site:
     watched: Coverage
     free: Coverage
     drops: Drops
+    gap_hours: float
+    suspect_hours: float
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """Every site, and the windows with their tails: begin and end of each, one after another, in order.
 
-    inside: where something was published. apart: beside that, an experiment's rows in which nothing was: none of them
-    is anybody's adjacent hour, or the arms would be compared with each other's surroundings.
+    inside: where something was published. apart: beside that, an experiment's rows in which nothing was, and the same
+    time of the other days: none of them is anybody's adjacent hour, so that all places are compared with the same.
     """
 
     evidence: Evidence
@@ -75,11 +78,19 @@ class Observed:
 
 
 def observe(
-    evidence: Evidence, rules: Rules, calendar: LocalCalendar, span: tuple[float, float], placed: Sequence[Placed]
+    evidence: Evidence,
+    rules: Rules,
+    calendar: LocalCalendar,
+    span: tuple[float, float],
+    placed: Sequence[Placed],
+    shadows: Sequence[tuple[float, float]] = (),
 ) -> Observed:
-    """Clean the evidence. placed: every window that was tested or not, all of which leave the adjacent hours."""
+    """Clean the evidence.
+
+    placed: every window, tested or not. shadows: further stretches that are nobody's adjacent hours.
+    """
     windows = merged((one.start_s, one.end_s) for one in placed if one.treated)
-    apart = merged((one.start_s, one.end_s) for one in placed)
+    apart = merged([*((one.start_s, one.end_s) for one in placed), *shadows])
     nights = list(outside(calendar.work_days(*span), *span))
     sites = tuple(_site(evidence, rules, name, span, nights, apart) for name in evidence.sites or ("",))
     return Observed(evidence, sites, *(np.array([edge for one in part for edge in one]) for part in (windows, apart)))
@@ -118,18 +129,44 @@ def trusted(observed: Observed, signal: str) -> Series:
     return series.where(counts & ~series.suspect)
 
 
-def silent_days(observed: Observed, calendar: LocalCalendar, span: tuple[float, float]) -> list[tuple[float, float]]:
-    """Working days that look like days off: not one drop, where many were to be expected, and nothing else measured."""
-    evidence = observed.evidence
-    if evidence.series or len(evidence.heads.at_s):
+def silent_days(
+    observed: Observed, calendar: LocalCalendar, span: tuple[float, float], published: Collection[int]
+) -> list[tuple[float, float]]:
+    """Working days on which nobody seems to work, as nothing dropped where much was to be expected.
+
+    Weekdays that are silent over the weeks; and single days, where no measurement says that there was somebody.
+    published: weekdays that have a window, which are never taken out as a whole.
+    """
+    evidence, days = observed.evidence, calendar.work_days(*span)
+    if not days:
         return []
-    days = calendar.work_days(*span)
     begin, end = (np.array([getattr(day, edge) for day in days]) for edge in ("begin_s", "end_s"))
-    drops = sum((_events(observed, site.drops).inside(begin, end) for site in observed.sites), np.zeros(len(days)))
+    drops = sum((_between_windows(observed, site.drops, begin, end) for site in observed.sites), np.zeros(len(days)))
+    weekday = np.array([day.day.weekday() for day in days])
+    silent = np.zeros(len(days), dtype=np.bool_)
+    for one in set(weekday.tolist()) - set(published):
+        own, others = drops[weekday == one], drops[weekday != one]
+        if (
+            len(others)
+            and len(own) * others.mean() >= SILENT_DAY
+            and own.sum() <= SILENT_SHARE * len(own) * others.mean()
+        ):
+            silent |= weekday == one
     busy = drops[drops > 0]
-    if len(busy) < len(drops) / 2 or busy.mean() < SILENT_DAY:
-        return []
-    return [(day.begin_s, day.end_s) for day, count in zip(days, drops, strict=True) if count == 0]
+    if (
+        not evidence.series
+        and not len(evidence.heads.at_s)
+        and len(busy) >= len(drops) / 2
+        and busy.mean() >= SILENT_DAY
+    ):
+        silent |= drops == 0
+    return [(day.begin_s, day.end_s) for day, is_silent in zip(days, silent, strict=True) if is_silent]
+
+
+def _between_windows(observed: Observed, drops: Drops, begin_s: Floats, end_s: Floats) -> Floats:
+    """Drops of each stretch that lie in no window: what a publish may have done says nothing about who was at work."""
+    noticed_s = drops.noticed_s[~observed.overlaps_window(drops.last_good_s, drops.noticed_s)]
+    return np.asarray(np.searchsorted(noticed_s, end_s) - np.searchsorted(noticed_s, begin_s), dtype=np.float64)
 
 
 def _site(
@@ -140,7 +177,9 @@ def _site(
     nights: list[tuple[float, float]],
     apart: list[tuple[float, float]],
 ) -> Site:
-    missing = [*nights, *rules.excluded, *at_site(evidence.gaps, name), *at_site(evidence.suspects, name)]
+    idle = [*nights, *rules.excluded]
+    unseen = [*idle, *at_site(evidence.gaps, name)]
+    missing = [*unseen, *at_site(evidence.suspects, name)]
     heads = heads_of(evidence, name)
     if heads is None and rules.agents is not None:
         heads = np.array([span[0]]), np.array([rules.agents / max(1, len(evidence.sites))])
@@ -148,7 +187,9 @@ def _site(
     here = evidence.drops.site == evidence.code(name)
     normal = np.isin(evidence.drops.reason, evidence.codes(NORMAL_ENDS))
     drops = evidence.drops.where(here & ~normal & watched.counts(evidence.drops.noticed_s))
-    return Site(name, covered, watched, Coverage(span, [*missing, *apart], heads), drops)
+    hours = [Coverage(span, lost).hours for lost in (idle, unseen, missing)]
+    free = Coverage(span, [*missing, *apart], heads)
+    return Site(name, covered, watched, free, drops, hours[0] - hours[1], hours[1] - hours[2])
 
 
 def _events(observed: Observed, drops: Drops) -> Events:

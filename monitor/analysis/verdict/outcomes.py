@@ -13,6 +13,7 @@ import numpy as np
 
 from monitor.analysis.verdict.coverage import Coverage
 from monitor.facts.evidence import Evidence, Flags, Floats, Series
+from monitor.facts.failures import FAULT_OF, Fault
 
 DROPS: Final = "drops"
 REACH_S: Final = 7200.0  # adjacent: so long before and after
@@ -21,6 +22,9 @@ HALF: Final = 0.5  # added to observed and expected counts, so that the log of n
 SHARE: Final = 0.9  # the quantile of a latency: most of what a window shows, without its one spike
 FEW: Final = 3  # samples: fewer than this in a cell have no quantile worth speaking of
 BEYOND: Final = float(np.log(120.0))  # where timeouts rank: above every latency that any probe waits for
+# Failures of our own doing, and pings on a connection that is down already, are no latency, however long.
+TROUBLES: Final = tuple(reason.value for reason, fault in FAULT_OF.items() if fault is not Fault.LOCAL)
+MOST_WEIGHT: Final = 1000.0  # attempts that one row may stand for
 LEAST_SHARE: Final = 0.5  # of a cell that must have been observed
 
 
@@ -106,16 +110,19 @@ class DropOutcome:
         """parts: the events and both coverages of each site that is pooled here."""
         self.site = site
         self._parts = parts
-        self._rate = _overall_rate(parts)
 
     def counts(self, cells: Cells) -> Counts:
-        """What is in each cell and what was to be expected."""
-        inside = sum((events.inside(cells.start_s, cells.end_s) for events, _, _ in self._parts), np.zeros(len(cells)))
-        hours = sum((c.agent_hours(cells.start_s, cells.end_s) for _, c, _ in self._parts), np.zeros(len(cells)))
-        around = sum((events.adjacent(cells) for events, _, _ in self._parts), np.zeros(len(cells)))
-        around_hours = sum((_hours_around(out, cells) for _, _, out in self._parts), np.zeros(len(cells)))
-        rate = np.divide(around, around_hours, out=np.full(len(cells), self._rate), where=around_hours > hours)
-        return Counts(inside, rate * hours, hours)
+        """What is in each cell and what was to be expected: the sum over sites, each by its own adjacent hours."""
+        inside, expected, agent_hours = np.zeros((3, len(cells)))
+        for events, covered, free in self._parts:
+            hours = covered.agent_hours(cells.start_s, cells.end_s)
+            around_hours = _hours_around(free, cells)
+            usual = np.full(len(cells), _overall_rate(events, free))
+            rate = np.divide(events.adjacent(cells), around_hours, out=usual, where=around_hours > hours)
+            inside += events.inside(cells.start_s, cells.end_s)
+            expected += rate * hours
+            agent_hours += hours
+        return Counts(inside, expected, agent_hours)
 
     def excess(self, cells: Cells) -> Floats:
         """As Outcome says."""
@@ -150,7 +157,7 @@ class LatencyOutcome:
     floor = float(np.log(HARM_FLOOR))
 
     def __init__(self, name: str, site: str, at_s: Floats, log_value: Floats, in_window: Flags) -> None:
-        """at_s in order; log_value: of each attempt, BEYOND for each that timed out."""
+        """at_s in order; log_value: of each attempt, BEYOND for each that failed."""
         self.name = name
         self.site = site
         self._all = at_s, log_value
@@ -178,15 +185,15 @@ class LatencyOutcome:
 
 
 def log_latencies(series: Series, evidence: Evidence) -> tuple[Floats, Floats]:
-    """When, and the log of how long, of every attempt that was answered or timed out."""
-    timed_out = np.isin(series.outcome, evidence.codes(["timeout"]))
-    usable = timed_out | (series.value > 0)
+    """When, and the log of how long, of every attempt that was answered or failed through no fault of ours."""
+    failed = np.isin(series.outcome, evidence.codes(TROUBLES)) & np.isnan(series.value)
+    usable = failed | ((series.value > 0) & np.isfinite(series.value))
     chosen = series.where(usable)
     if len(chosen) == 0:
         return chosen.at_s, chosen.value
     measured = chosen.value > 0
     values = np.where(measured, np.log(np.where(measured, chosen.value, 1.0)), BEYOND)
-    times = np.maximum(1, np.rint(chosen.weight)).astype(np.intp)
+    times = np.clip(np.rint(np.nan_to_num(chosen.weight)), 1, MOST_WEIGHT).astype(np.intp)
     return (chosen.at_s, values) if (times == 1).all() else (np.repeat(chosen.at_s, times), np.repeat(values, times))
 
 
@@ -220,8 +227,7 @@ def _hours_around(coverage: Coverage, cells: Cells) -> Floats:
     return coverage.agent_hours(a, b) + coverage.agent_hours(c, d)
 
 
-def _overall_rate(parts: list[tuple[Events, Coverage, Coverage]]) -> float:
+def _overall_rate(events: Events, free: Coverage) -> float:
     """Drops an agent-hour outside of all windows, for a cell that has no adjacent hours."""
-    everything = np.array([-np.inf]), np.array([np.inf])
-    hours = sum(float(free.agent_hours(*everything)[0]) for _, _, free in parts)
-    return sum(events.outside for events, _, _ in parts) / hours if hours > 0 else 0.0
+    hours = float(free.agent_hours(np.array([-np.inf]), np.array([np.inf]))[0])
+    return events.outside / hours if hours > 0 else 0.0

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.facts.evidence import Floats
+from monitor.facts.evidence import Flags, Floats
 
 LARGEST_EXACT: Final = 8000
 DRAWS: Final = 5000
@@ -29,11 +29,13 @@ _TOLERANCE: Final = 1e-9
 class Stratum:
     """Places (days, or rows of a block) of which some carry windows.
 
-    values: places x slots x outcomes, the excess a slot would show at each place. groups: for each place that carries
-    windows, its number and the slots it carries. windows: for each carried slot in that order, which window it is.
+    values: places x slots x outcomes, the excess a slot would show at each place. known: which of them were measured.
+    groups: for each place that carries windows, its number and the slots it carries. windows: for each carried slot in
+    that order, which window it is.
     """
 
     values: Floats
+    known: Flags
     groups: tuple[tuple[int, tuple[int, ...]], ...]
     windows: tuple[int, ...]
 
@@ -45,7 +47,15 @@ class Stratum:
     @property
     def ways(self) -> int:
         """Arrangements that can be told apart."""
-        places, carrying = len(self.values), len(self.groups)
+        return self._ways(len(self.groups))
+
+    @property
+    def ways_without_one(self) -> int:
+        """The same with one carrying place less."""
+        return self._ways(len(self.groups) - 1)
+
+    def _ways(self, carrying: int) -> int:
+        places = len(self.values)
         return math.comb(places, carrying) if self.alike else math.perm(places, carrying)
 
 
@@ -53,24 +63,25 @@ class Stratum:
 class Tested:
     """p_adjusted, p_left_out: for each outcome; the latter is the largest with any one window left out.
 
-    z: standardised statistic. exact: whether every arrangement was compared, and not `draws` of them.
+    exact: whether every arrangement was compared, and not so many of them.
     """
 
     p_adjusted: Floats
     p_left_out: Floats
-    z: Floats
     exact: bool
     arrangements: int
 
 
-def least_p(strata: Sequence[Stratum], informative: int | None = None, without: int = 0) -> float:
-    """The smallest p-value the design can yield. informative: at most so many strata can show anything.
-
-    without: the strata with the most arrangements that are left out.
-    """
+def least_p(strata: Sequence[Stratum], informative: int | None = None) -> float:
+    """The smallest p-value the design can yield. informative: at most so many strata can show anything."""
     ways = sorted((stratum.ways for stratum in strata), reverse=True)
-    kept = ways[without : None if informative is None else max(without, informative)]
-    return 1.0 / math.prod(kept) if kept else 1.0
+    return 1.0 / math.prod(ways[:informative])
+
+
+def least_p_left_out(strata: Sequence[Stratum], informative: int | None = None) -> float:
+    """The same with that window left out which costs most."""
+    best = sorted(strata, key=lambda stratum: stratum.ways, reverse=True)[:informative]
+    return max((least_p(best) * one.ways / one.ways_without_one for one in best), default=1.0)
 
 
 def permute(strata: Sequence[Stratum], *, seed: int = 0, leave_out: bool = True) -> Tested:
@@ -81,12 +92,12 @@ def permute(strata: Sequence[Stratum], *, seed: int = 0, leave_out: bool = True)
     index, exact = _draws([part.shape[1] for part in parts], min(DRAWS, most), rng)
     drawn = np.concatenate([part[:, chosen] for part, chosen in zip(parts, index, strict=True)])
     total = drawn.sum(axis=0)
-    p_adjusted, z = _p_values(total)
+    p_adjusted = _p_values(total)
     p_left_out = p_adjusted.copy()
     if leave_out:
         for of_window in drawn:
-            p_left_out = np.maximum(p_left_out, _p_values(total - of_window)[0])
-    return Tested(p_adjusted, p_left_out, z, exact, index.shape[1])
+            p_left_out = np.maximum(p_left_out, _p_values(total - of_window))
+    return Tested(p_adjusted, p_left_out, exact, index.shape[1])
 
 
 def arranged(stratum: Stratum, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -122,17 +133,18 @@ def _by_window(stratum: Stratum, arrangements: NDArray[np.intp]) -> Floats:
 def _draws(ways: Sequence[int], most: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], bool]:
     """Strata x draws: which arrangement each stratum shows in each draw; the actual one, all zeros, comes first."""
     if math.prod(ways) <= min(LARGEST_EXACT, 2 * most):
-        return np.indices(ways).reshape(len(ways), -1), True
+        steps = np.concatenate([[1], np.cumprod(ways)])
+        return np.arange(steps[-1]) // steps[:-1, None] % np.array(ways)[:, None], True
     drawn = np.array([rng.integers(0, count, size=most) for count in ways])
     drawn[:, 0] = 0
     return drawn, False
 
 
-def _p_values(total: Floats) -> tuple[Floats, Floats]:
-    """For each outcome the share of draws whose largest outcome is at least as extreme, and its own z."""
+def _p_values(total: Floats) -> Floats:
+    """For each outcome the share of draws whose largest outcome is at least as extreme."""
     centred = total - total.mean(axis=0)
     deviation = np.sqrt((centred**2).mean(axis=0))
     z = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > _TOLERANCE)
     largest = np.sort(z.max(axis=1))
     as_large = len(largest) - np.searchsorted(largest, z[0] - _TOLERANCE)
-    return as_large / len(largest), z[0]
+    return np.asarray(as_large / len(largest))

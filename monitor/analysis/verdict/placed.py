@@ -13,7 +13,7 @@ from monitor.analysis.verdict.calendar import LocalCalendar
 from monitor.facts.evidence import Window
 
 SAME_TIME_S: Final = 900.0  # starts within a quarter of an hour of each other are one time of day
-DAILY_SHARE: Final = 0.8  # of the working days
+DAILY_WEEKDAYS: Final = 4  # with a window in most weeks: what is left of a week is a control in name only
 NONE_ARM: Final = "none"
 
 
@@ -31,7 +31,9 @@ class Pattern(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A window on its local day. clock_s: what the local clock shows at its start. length_s: with its tail."""
+    """A window on its working day. clock_s: seconds of the local clock after that day's midnight, more than 24 h in a
+    night shift. length_s: with its tail.
+    """
 
     window: Window
     day: date
@@ -66,18 +68,24 @@ class Windows:
 def place(windows: Sequence[Window], calendar: LocalCalendar, tail_s: float) -> Windows:
     """Put windows into the calendar. A tail ends where the next randomised block begins, whatever its arm."""
     joined = _joined(windows, tail_s)
-    placed = [_placed(window, _tail_s(window, joined, tail_s), calendar) for window in joined]
-    inside = [_in_hours(one, calendar) for one in placed]
+    homes = [calendar.home_of(window.first_s, window.last_s) for window in joined]
+    placed = [
+        (home, _placed(window, home, _tail_s(window, joined, tail_s), calendar))
+        for window, home in zip(joined, homes, strict=True)
+    ]
     return Windows(
-        tested=tuple(one for one, is_in in zip(placed, inside, strict=True) if is_in),
-        outside_hours=tuple(one for one, is_in in zip(placed, inside, strict=True) if not is_in),
+        tested=tuple(one for home, one in placed if home is not None),
+        outside_hours=tuple(one for home, one in placed if home is None),
         merged=len(windows) - len(joined),
     )
 
 
-def pattern_of(placed: Sequence[Placed], work_days: int) -> Pattern:
-    """How the job recurs. work_days: in the whole span."""
-    if any(one.window.randomised for one in placed):
+def pattern_of(placed: Sequence[Placed], *, randomised: bool = False) -> Pattern:
+    """How the job recurs.
+
+    A job at one time of most working days is daily, also where it misses some: which days it misses is no chance.
+    """
+    if randomised:
         return Pattern.RANDOMISED
     days = {one.day for one in placed}
     if len(days) < 2:
@@ -85,12 +93,12 @@ def pattern_of(placed: Sequence[Placed], work_days: int) -> Pattern:
     fixed_time = _one_time([one.clock_s for one in placed])
     of_weekday = Counter(day.weekday() for day in days)
     weeks = len({(day.toordinal() - 1) // 7 for day in days})
-    if fixed_time and len(days) >= DAILY_SHARE * work_days and len(of_weekday) > 2:
+    regular = {weekday for weekday, count in of_weekday.items() if count >= weeks / 2}
+    if fixed_time and len(regular) >= DAILY_WEEKDAYS:
         return Pattern.DAILY
-    regular = all(count >= 0.5 * weeks for count in of_weekday.values())
-    if fixed_time and regular:
+    if fixed_time and regular == set(of_weekday):
         return Pattern.WEEKLY if len(of_weekday) == 1 else Pattern.SEVERAL_A_WEEK
-    return Pattern.IRREGULAR if regular else Pattern.ON_DEMAND
+    return Pattern.IRREGULAR if regular == set(of_weekday) else Pattern.ON_DEMAND
 
 
 def _one_time(clocks_s: Sequence[float]) -> bool:
@@ -101,16 +109,31 @@ def _one_time(clocks_s: Sequence[float]) -> bool:
 
 
 def _joined(windows: Sequence[Window], tail_s: float) -> list[Window]:
-    """Runs that begin within another's tail made one, whichever job they are of: one drop must not count twice."""
+    """Runs that begin within another's tail made one, whichever job they are of: one drop must not count twice.
+
+    Blocks of an experiment stay, and so does a row in which nothing was published beside one in which something was.
+    """
     joined: list[Window] = []
-    for window in sorted(windows, key=lambda one: one.first_s):
+    for window in sorted(windows, key=lambda one: (one.arm == NONE_ARM, one.first_s)):
         last = joined[-1] if joined else None
-        if last is None or window.first_s > last.last_s + tail_s or window.randomised or last.randomised:
+        alike = last is not None and (last.arm == NONE_ARM) == (window.arm == NONE_ARM)
+        if last is None or not alike or window.first_s > last.last_s + tail_s or window.randomised or last.randomised:
             joined.append(window)
         else:
-            end = max(last, window, key=lambda one: one.last_s)
-            joined[-1] = replace(last, end_s=max(last.end_s, window.end_s), end_max_s=end.end_max_s)
-    return joined
+            joined[-1] = _together(last, window)
+    return sorted(joined, key=lambda one: one.first_s)
+
+
+def _together(first: Window, second: Window) -> Window:
+    end = max(first, second, key=lambda one: one.last_s)
+    known = first.calls is not None and second.calls is not None
+    return replace(
+        first,
+        end_s=max(first.end_s, second.end_s),
+        end_max_s=end.end_max_s,
+        calls=(first.calls or 0.0) + (second.calls or 0.0) if known else None,
+        strategy="+".join(dict.fromkeys(name for name in (first.strategy, second.strategy) if name)),
+    )
 
 
 def _tail_s(window: Window, windows: Sequence[Window], tail_s: float) -> float:
@@ -121,13 +144,8 @@ def _tail_s(window: Window, windows: Sequence[Window], tail_s: float) -> float:
     return min(tail_s, max(0.0, min(nexts, default=window.last_s + tail_s) - window.last_s))
 
 
-def _placed(window: Window, tail_s: float, calendar: LocalCalendar) -> Placed:
+def _placed(window: Window, home: date | None, tail_s: float, calendar: LocalCalendar) -> Placed:
     start_s = window.first_s
-    return Placed(window, calendar.date_of(start_s), calendar.clock_of(start_s), window.last_s - start_s + tail_s)
-
-
-def _in_hours(placed: Placed, calendar: LocalCalendar) -> bool:
-    if not calendar.works(placed.day):
-        return False
-    hours = calendar.work_day(placed.day)
-    return placed.start_s < hours.end_s and placed.window.last_s >= hours.begin_s
+    day = home or calendar.date_of(start_s)
+    clock_s = calendar.clock_of(start_s) + 86_400.0 * (calendar.date_of(start_s) - day).days
+    return Placed(window, day, clock_s, window.last_s - start_s + tail_s)

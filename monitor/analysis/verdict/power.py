@@ -23,7 +23,10 @@ def weeks_needed(
     inside, expected: drops of the cells without a window. incident_size: drops an incident. places: days a week, or
     rows a block, of which per_week carry windows.
     """
-    if not len(inside) or inside.sum() <= 0 or places < 2 or per_week >= places:
+    if inside.sum() <= 0:  # nothing dropped at that time of day: what the adjacent hours let one expect
+        inside = np.random.default_rng(seed).poisson(np.tile(expected, RUNS)).astype(np.float64)
+        expected = np.tile(expected, RUNS)
+    if inside.sum() <= 0 or places < 2 or per_week >= places:
         return dict.fromkeys(RATIOS)
     return {
         name: _weeks(
@@ -48,7 +51,8 @@ def _weeks(
     gain = excess[:, :, :carrying].mean(axis=2) - excess.mean(axis=2)
     variance = excess.var(axis=2) * (places - carrying) / max(1, carrying * (places - 1))
     sums, variances = np.cumsum(gain, axis=1), np.cumsum(variance, axis=1)
-    best = np.maximum.accumulate(gain, axis=1)
+    of_window = (excess[:, :, :carrying].max(axis=2) - excess.mean(axis=2)) / carrying
+    best = np.maximum.accumulate(of_window, axis=1)
     seen = _beyond(sums, variances, float(-ndtri(alpha))) & _beyond(sums - best, variances, float(-ndtri(2 * alpha)))
     enough = seen.mean(axis=0) >= POWER
     enough[: least_weeks(places, carrying, alpha) - 1] = False
@@ -64,6 +68,8 @@ def least_weeks(places: int, carrying: int, alpha: float) -> int:
     ways = comb(places, carrying)
     if ways < 2:
         return MOST_WEEKS
+    if comb(places, max(1, carrying - 1)) >= 1 / alpha:  # a block of many rows
+        return 1
     slack = 1e-9
     reach = int(-(-(log(1 / alpha) / log(ways) - slack) // 1))
     return max(reach, int(-(-(log(1 / (2 * alpha)) / log(ways) - slack) // 1)) + 1, 2)

@@ -7,11 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from monitor.analysis.verdict.coverage import at_site
+from monitor.analysis.verdict.coverage import Coverage, at_site
 from monitor.analysis.verdict.observed import LATENCIES, Observed
+from monitor.analysis.verdict.outcomes import SHARE
 from monitor.analysis.verdict.placed import Placed
 from monitor.facts import signals
-from monitor.facts.evidence import Floats, Series, merged
+from monitor.facts.evidence import Floats, merged
 
 LEAST_RISE_S: Final = 0.010  # lag that rose by less explains nothing an agent could notice
 SHARE_OF_RISE: Final = 0.25  # of the slow-down to be explained
@@ -20,14 +21,18 @@ NEAR_S: Final = 3600.0  # beside a window: so long before and after
 
 
 def vetoes(observed: Observed, placed: Sequence[Placed], harmed: Sequence[str]) -> Iterator[str]:
-    """Why nobody must be blamed, one sentence each. harmed: the outcomes that stand out."""
+    """Why nobody must be blamed, one sentence each. harmed: the outcomes that stand out.
+
+    The trouble of one site is enough: its monitor may be the one that saw the harm.
+    """
     windows = [(one.start_s, one.end_s) for one in placed if one.treated]
-    slower_s = [_rise_s(observed, signal, windows) for signal in LATENCIES if signal in harmed]
-    limit_s = max(LEAST_RISE_S, SHARE_OF_RISE * min(slower_s, default=0.0))
     for signal, words in ((signals.LOOP_LAG, "own loop lag"), (signals.LOOPBACK_RTT, "the loopback control")):
-        rise_s = _rise_s(observed, signal, windows)
-        if rise_s > limit_s:
-            yield f"{words} rose in the windows by {rise_s * 1000:.0f} ms: the monitor itself may explain what it saw"
+        rises = [(_rise_s(observed, signal, site.name, windows), site.name) for site in observed.sites]
+        beyond = [(rise_s, site) for rise_s, site in rises if rise_s > _limit_s(observed, site, windows, harmed)]
+        if beyond:
+            rise_s, site = max(beyond)
+            where = f" at {site}" if site else ""
+            yield f"{words} rose in the windows by {_ms(rise_s)}{where}: the monitor itself may explain what it saw"
     share = _suspect_share(observed, windows)
     if share > SUSPECT_SHARE:
         yield f"{share:.0%} of the windows' time is suspect of the monitor's own trouble"
@@ -36,28 +41,40 @@ def vetoes(observed: Observed, placed: Sequence[Placed], harmed: Sequence[str]) 
         yield f"{suspect:.0f} of {samples:.0f} samples in the windows are suspect of own lag"
 
 
-def _rise_s(observed: Observed, signal: str, windows: Sequence[tuple[float, float]]) -> float:
-    """How much the mean is higher in windows than in the hours beside them, 0 where it was not measured."""
+def _limit_s(observed: Observed, site: str, windows: Sequence[tuple[float, float]], harmed: Sequence[str]) -> float:
+    """How much lag explains nothing: a part of the slow-down there is to explain at the site."""
+    slower_s = [_rise_s(observed, signal, site, windows) for signal in LATENCIES if signal in harmed]
+    return max(LEAST_RISE_S, SHARE_OF_RISE * min(slower_s, default=0.0))
+
+
+def _rise_s(observed: Observed, signal: str, site: str, windows: Sequence[tuple[float, float]]) -> float:
+    """How much the 90th percentile is higher in windows than in the hours beside them, 0 where it was not measured."""
     series = observed.evidence.series.get(signal)
     if series is None:
         return 0.0
-    measured = series.where(~np.isnan(series.value))
-    inside = measured.where(_within(measured.at_s, windows))
-    beside = measured.where(_within(measured.at_s, merged((a - NEAR_S, b + NEAR_S) for a, b in windows)))
-    beside = beside.where(~_within(beside.at_s, windows))
+    measured = series.where(np.isfinite(series.value) & (series.site == observed.evidence.code(site)))
+    near = merged((a - NEAR_S, b + NEAR_S) for a, b in windows)
+    in_window = _within(measured.at_s, windows)
+    inside, beside = measured.value[in_window], measured.value[_within(measured.at_s, near) & ~in_window]
     if not len(inside):
         return 0.0
-    return _mean(inside) - (_mean(beside) if len(beside) else 0.0)
+    return float(np.quantile(inside, SHARE)) - (float(np.quantile(beside, SHARE)) if len(beside) else 0.0)
+
+
+def _ms(seconds: float) -> str:
+    return f"{min(seconds, 1e6) * 1000:.0f} ms"
 
 
 def _suspect_share(observed: Observed, windows: Sequence[tuple[float, float]]) -> float:
     """Of the windows' time at all sites that is suspect."""
-    sites = observed.evidence.sites or ("",)
-    total = sum(b - a for a, b in windows) * len(sites)
-    lost = 0.0
-    for site in sites:
-        suspects = merged(at_site(observed.evidence.suspects, site))
-        lost += sum(max(0.0, min(b, d) - max(a, c)) for a, b in windows for c, d in suspects)
+    if not windows:
+        return 0.0
+    start_s, end_s = (np.array(edges) for edges in zip(*windows, strict=True))
+    total, lost = 0.0, 0.0
+    for site in observed.sites:
+        suspects = Coverage((float(start_s.min()), float(end_s.max())), at_site(observed.evidence.suspects, site.name))
+        total += float((end_s - start_s).sum()) / 3600.0
+        lost += float((end_s - start_s).sum()) / 3600.0 - float(suspects.agent_hours(start_s, end_s).sum())
     return lost / total if total > 0 else 0.0
 
 
@@ -76,7 +93,3 @@ def _samples_in(observed: Observed, windows: Sequence[tuple[float, float]]) -> t
 def _within(at_s: Floats, windows: Sequence[tuple[float, float]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     edges = np.array([edge for window in merged(windows) for edge in window])
     return np.asarray(np.searchsorted(edges, at_s, side="right") % 2 == 1)
-
-
-def _mean(series: Series) -> float:
-    return float(np.average(series.value, weights=series.weight))

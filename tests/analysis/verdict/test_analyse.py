@@ -117,7 +117,7 @@ def test_tuesdays_without_a_publish_that_show_the_same_acquit_it_of_blame() -> N
     everything = [day for day in history.days if day % 7 == 1]
     found = judged(history.hit(everything, 6))
     assert found.verdict is Verdict.INCONCLUSIVE
-    assert any("6 days of the same weekday without a publish show the same excess" in line for line in found.warnings)
+    assert any("do not stand out from the same weekdays without a publish (6 days)" in line for line in found.warnings)
     guilty = History(12, publish=lambda day: day % 14 == 1)
     assert judged(guilty.hit(guilty.windows, 6)).verdict is Verdict.ASSOCIATED
 
@@ -207,7 +207,7 @@ def test_repeated_looks_ask_for_more() -> None:
     "evidence",
     [
         EvidenceBuilder().build(),
-        History(3).builder.build(span=(0.0, 1.0)),
+        History(3).builder.build(span=(1e9, 1e9 + 1.0)),
         replace(History(3).evidence, windows=()),
         replace(EvidenceBuilder().build(), windows=History(3).evidence.windows),
     ],
@@ -235,3 +235,92 @@ def test_the_json_has_every_name_of_the_contract() -> None:
 def test_equal_seeds_give_equal_results() -> None:
     history = History(9)
     assert to_json(judged(history, seed=4)) == to_json(judged(history, seed=4))
+
+
+def test_drops_in_the_windows_alone_leave_the_other_days_as_controls() -> None:
+    history = History(6, per_hour=0.0)
+    assert judged(history.hit(history.windows, 6)).verdict is Verdict.ASSOCIATED
+
+
+def test_two_runs_at_the_daily_peaks_of_one_day_are_innocent() -> None:
+    blamed = 0
+    for seed in range(12):
+        history = History(6, seed=seed)
+        for day in history.days:
+            for peak in (10.0, 11.0):
+                for hour in history.rng.normal(peak, 0.15, size=history.rng.poisson(4.0)):
+                    history.builder.drop(at(day, hour), at(day, hour) + 10.0)
+        for day in history.windows:
+            history.builder.windows.append(Window(start_s=at(day, 11.0), end_s=at(day, 11.0) + 300.0, job="second"))
+        blamed += judged(history).verdict is Verdict.ASSOCIATED
+    assert blamed <= 2
+
+
+def test_a_daily_job_that_misses_days_is_still_daily() -> None:
+    history = History(9, publish=lambda day: day not in (3, 16, 29, 38, 51))
+    assert judged(history.hit(history.windows, 6)).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_weekend_is_no_control_for_a_working_week() -> None:
+    history = History(6)
+    history.builder.windows.clear()
+    for day in (5, 12, 19, 26, 33):
+        history.builder.windows.append(Window(start_s=at(day, 10.0), end_s=at(day, 10.0) + 300.0))
+    found = judged(history.hit([5, 12, 19, 26, 33], 9), days=frozenset(range(7)))
+    assert found.verdict is not Verdict.ASSOCIATED
+
+
+def pings(history: History, answered: Callable[[int, int], str]) -> History:
+    """A ping each five minutes of the working hours, with its outcome."""
+    for day in history.days:
+        for minute in range(0, 600, 2):
+            outcome = answered(day, minute)
+            value = 0.02 * history.rng.lognormal(0.0, 0.2) if outcome == "ok" else None
+            history.builder.sample("ws_rtt_seconds", at(day, 8.0 + minute / 60), value, outcome)
+    return history
+
+
+def test_nothing_measured_in_the_windows_acquits_nobody_and_failures_of_the_far_side_are_harm() -> None:
+    def inside(day: int, minute: int) -> bool:
+        return day % 7 == 1 and 118 <= minute <= 132
+
+    unseen = History(6, per_hour=0.0)
+    assert judged(pings(unseen, lambda d, m: "not_connected" if inside(d, m) else "ok")).verdict is Verdict.INCONCLUSIVE
+    broken = judged(pings(History(6, per_hour=0.0), lambda d, m: "reset" if inside(d, m) else "ok"))
+    assert broken.verdict is Verdict.ASSOCIATED
+    assert broken.outcomes[0].censored
+
+
+def test_blocks_of_two_jobs_are_apart_whatever_they_are_called() -> None:
+    history = History(4, per_hour=4.0)
+    history.builder.windows.clear()
+    for job, hour, arms in (("a", 9.0, "ppn"), ("b", 15.0, "pnn")):
+        for day in history.days:
+            for row, arm in enumerate(arms):
+                start_s = at(day, hour + row / 2)
+                for n in range(3 if job == "a" else 0):  # of any arm: a's time of day is a bad one
+                    history.builder.drop(start_s + 20.0 * n, start_s + 20.0 * n + 5.0)
+                what = {"arm": "none" if arm == "n" else "publish", "block": str(day), "randomised": True}
+                history.builder.windows.append(Window(start_s=start_s, end_s=start_s + 120.0, job=job, **what))  # type: ignore[arg-type]
+    assert judged(history).verdict is not Verdict.CAUSED
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        Window(start_s=float("-inf"), end_s=1.0),
+        Window(start_s=at(0, 8.0) - 3600.0 * 9, end_s=at(0, 8.0) + 60.0),
+        Window(start_s=at(1, 10.0), end_s=at(1, 10.0)),
+    ],
+    ids=["before all time", "from the day before the span", "without length"],
+)
+def test_odd_windows_raise_nothing(window: Window) -> None:
+    history = History(4)
+    history.builder.windows.append(window)
+    history.builder.drop(-1e15, 1e300)
+    history.builder.heads(at(0, 9.0), float("nan"))
+    json.dumps(to_json(judged(history, hours=None)), allow_nan=False)
+
+
+def test_a_daily_job_over_many_weeks_can_be_judged_at_all() -> None:
+    assert judged(History(70, per_hour=0.2, publish=lambda day: True)).verdict is Verdict.INCONCLUSIVE

@@ -33,9 +33,9 @@ def test_nights_weekends_and_days_off_are_no_working_time() -> None:
     calendar = LocalCalendar(rules, MON_TO_FRI)
     span = calendar.at(date(2026, 11, 23), 0.0), calendar.at(date(2026, 11, 30), 0.0)
     days = calendar.work_days(*span)
-    assert [day.day.isoweekday() for day in days] == [1, 2, 3, 5, 1]
-    assert {day.week for day in days[:4]} == {date(2026, 11, 23)}
-    idle_s = sum(end_s - start_s for start_s, end_s in outside(days[:4], *span))
+    assert [day.day.isoweekday() for day in days] == [1, 2, 3, 5]  # and not the Monday whose midnight ends the span
+    assert {day.week for day in days} == {date(2026, 11, 23)}
+    idle_s = sum(end_s - start_s for start_s, end_s in outside(days, *span))
     assert span[1] - span[0] - idle_s == 4 * 10 * HOUR_S
 
 
@@ -43,3 +43,9 @@ def test_weekdays_that_nobody_named_are_mon_fri_and_those_with_a_window() -> Non
     saturday_s = LocalCalendar(Rules(zone=CHICAGO), MON_TO_FRI).at(date(2026, 9, 19), 10 * HOUR_S)
     assert calendar_for(Rules(zone=CHICAGO), [saturday_s]).days == frozenset(range(6))
     assert calendar_for(Rules(zone=CHICAGO, days=MON_TO_FRI), [saturday_s]).days == MON_TO_FRI
+
+
+def test_a_weekday_that_a_job_hardly_ever_starts_on_does_not_become_a_working_day() -> None:
+    at = LocalCalendar(Rules(zone=CHICAGO), MON_TO_FRI).at
+    starts_s = [at(date(2026, 9, day), 10 * HOUR_S) for day in (14, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26)]
+    assert calendar_for(Rules(zone=CHICAGO), [*starts_s, *starts_s[:10]]).days == MON_TO_FRI

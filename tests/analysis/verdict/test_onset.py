@@ -10,9 +10,8 @@ import pytest
 from monitor.analysis.verdict.onset import onsets, order
 from monitor.analysis.verdict.result import Onset
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder, Window
-from monitor.facts.markers import Marker
-from monitor.outputs.sources.observed import Observed
+from monitor.facts.evidence import Evidence, EvidenceBuilder, Window
+from monitor.outputs.sources.observed import facts_evidence
 from monitor.simulator.history.history import Cadence, HistoryPlan, facts
 from monitor.simulator.world.scenario import load_scenario
 
@@ -149,7 +148,7 @@ def test_nothing_known_has_no_onset() -> None:
     assert onsets(EvidenceBuilder().build(), [], TAIL_S) == ()
 
 
-def simulated(name: str, weeks: int) -> EvidenceBuilder:
+def simulated(name: str, weeks: int) -> Evidence:
     """A quarter of an hour before each publish and some minutes after it, pinged each second."""
     plan = HistoryPlan(
         start=date(2026, 9, 14),
@@ -158,21 +157,11 @@ def simulated(name: str, weeks: int) -> EvidenceBuilder:
         hours=(time(9, 45), time(10, 4)),
         cadence=Cadence(heartbeat_s=1.0, signalling_s=5.0, gathering_s=20.0, api_s=5.0),
     )
-    builder, last_s = EvidenceBuilder(), 0.0
-    markers: list[Marker] = []
-    observed = Observed(builder)
-    for fact in facts(load_scenario(name), plan, 1):
-        last_s = fact.at_wall_s
-        if isinstance(fact, Marker):
-            markers.append(fact)
-        else:
-            observed.add(fact)
-    observed.markers(markers, last_s)
-    return builder
+    return facts_evidence(facts(load_scenario(name), plan, 1))
 
 
 def test_a_publish_that_saturates_signalling_at_once_has_onsets_but_no_first_mover() -> None:
-    evidence = simulated("publish_saturates_signalling", 2).build()
+    evidence = simulated("publish_saturates_signalling", 2)
     found = {one.signal: one for one in onsets(evidence, evidence.windows, TAIL_S)}
     assert {"drops", signals.WS_RTT, signals.NOTIFICATION_RTT, signals.ICE_SERVERS, signals.RECONNECT} <= set(found)
     assert not {signals.STUN_RTT, signals.MEDIA_RTT, signals.EDGE_RTT} & set(found)
@@ -181,7 +170,7 @@ def test_a_publish_that_saturates_signalling_at_once_has_onsets_but_no_first_mov
 
 
 def test_an_innocent_publish_moves_nothing_but_the_api_that_it_calls() -> None:
-    evidence = simulated("publish_innocent", 2).build()
+    evidence = simulated("publish_innocent", 2)
     found = onsets(evidence, evidence.windows, TAIL_S)
     assert [one.signal for one in found] == [signals.API]
     assert -5.1 < found[0].onset_low_s < 0.0 < found[0].onset_high_s < 5.0

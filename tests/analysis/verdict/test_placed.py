@@ -69,6 +69,8 @@ def test_windows_outside_the_hours_are_a_class_of_their_own() -> None:
         ([window(7 * w + 1, 10.0 + w / 30) for w in range(4)], Pattern.WEEKLY),
         ([window(7 * w + d, 10.0) for w in range(4) for d in (1, 3)], Pattern.SEVERAL_A_WEEK),
         ([window(7 * w + d, 10.0) for w in range(4) for d in range(5)], Pattern.DAILY),
+        ([window(7 * w + d, 10.0) for w in range(9) for d in range(5) if (w, d) != (4, 2)], Pattern.DAILY),
+        ([window(7 * w + d, 10.0) for w in range(4) for d in range(4)], Pattern.DAILY),
         ([window(7 * w + d, 9.0 + (3 * w + d) % 7) for w in range(4) for d in range(5)], Pattern.IRREGULAR),
         ([window(d, 9.0 + d % 7) for d in (0, 8, 11, 16, 23, 25)], Pattern.ON_DEMAND),
         (
@@ -78,4 +80,22 @@ def test_windows_outside_the_hours_are_a_class_of_their_own() -> None:
     ],
 )
 def test_patterns(windows: list[Window], pattern: Pattern) -> None:
-    assert pattern_of(place(windows, CALENDAR, TAIL_S).tested, 20) is pattern
+    tested = place(windows, CALENDAR, TAIL_S).tested
+    assert pattern_of(tested, randomised=any(one.window.randomised for one in tested)) is pattern
+
+
+def test_a_row_without_a_publish_swallows_none() -> None:
+    found = place([window(1, 9.8, 10, arm="none"), window(1, 10.0)], CALENDAR, TAIL_S).tested
+    assert [one.treated for one in found] == [False, True]
+
+
+def test_runs_that_are_joined_add_up() -> None:
+    runs = [window(1, 10.0, 1, calls=600.0, strategy="fast"), window(1, 10.05, 1, calls=300.0, strategy="slow")]
+    (one,) = place(runs, CALENDAR, TAIL_S).tested
+    assert (one.window.calls, one.window.strategy) == (900.0, "fast+slow")
+
+
+def test_a_night_shift_belongs_to_the_day_it_began_on() -> None:
+    nights = LocalCalendar(Rules(zone=ZoneInfo("America/Chicago"), hours=(22.0, 30.0)), frozenset(range(5)))
+    found = place([window(5, 2.0)], nights, TAIL_S)  # on Saturday at two, of Friday's shift
+    assert [(one.day, one.clock_s) for one in found.tested] == [(MONDAY + timedelta(days=4), 26 * HOUR_S)]

@@ -7,10 +7,11 @@ import pytest
 
 from monitor.analysis.verdict.permutation import Stratum
 from monitor.analysis.verdict.sequential import anytime_p
+from tests.strata import stratum
 
 
 def week(days: list[float]) -> Stratum:
-    return Stratum(np.array(days).reshape(-1, 1, 1), ((1, (0,)),), (0,))
+    return stratum(np.array(days).reshape(-1, 1, 1), ((1, (0,)),), (0,))
 
 
 def test_four_weeks_that_stand_out_are_enough_at_any_look() -> None:
@@ -35,7 +36,7 @@ def test_looking_every_week_at_noise_blames_seldom() -> None:
 def test_outcomes_share_the_capital() -> None:
     values = np.zeros((5, 1, 4))
     values[1] = 1.0
-    found = anytime_p([Stratum(values, ((1, (0,)),), (0,))] * 4)
+    found = anytime_p([stratum(values, ((1, (0,)),), (0,))] * 4)
     assert found.outcomes == pytest.approx([4 / 81] * 4)
     assert found.together == pytest.approx(1 / 81)
 
@@ -43,15 +44,15 @@ def test_outcomes_share_the_capital() -> None:
 def test_outcomes_that_never_gained_are_no_evidence_together() -> None:
     values = np.zeros((5, 1, 40))
     values[1] = -1.0
-    assert anytime_p([Stratum(values, ((1, (0,)),), (0,))] * 9).together == 1.0
+    assert anytime_p([stratum(values, ((1, (0,)),), (0,))] * 9).together == 1.0
 
 
 def test_many_noisy_outcomes_together_blame_seldom() -> None:
     rng = np.random.default_rng(6)
-    strata = [[Stratum(rng.normal(size=(5, 1, 12)), ((1, (0,)),), (0,)) for _ in range(12)] for _ in range(300)]
+    strata = [[stratum(rng.normal(size=(5, 1, 12)), ((1, (0,)),), (0,)) for _ in range(12)] for _ in range(300)]
     assert sum(anytime_p(one).together <= 0.05 for one in strata) <= 24  # the 99 % bound of 5 %
 
 
 def test_a_week_without_choice_is_no_bet() -> None:
-    whole = Stratum(np.ones((1, 1, 1)), ((0, (0,)),), (0,))
+    whole = stratum(np.ones((1, 1, 1)), ((0, (0,)),), (0,))
     assert anytime_p([whole] * 9).together == 1.0

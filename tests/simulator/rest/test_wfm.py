@@ -132,6 +132,7 @@ async def test_a_stale_version_ends_as_an_error_event_and_changes_nothing(publis
         gzip.compress(b'{"metadata": {"version": 1}, "agentSchedules": [{"userId": "stranger"}]}'),
         gzip.compress(b'{"metadata": {"version": 1}}')[:-9],
     ],
+    ids=["no gzip", "no json", "unfinished", "empty", "version as text", "stranger", "cut off"],
 )
 async def test_a_document_that_cannot_be_applied_ends_as_an_error_event(publisher: Publisher, content: bytes) -> None:
     socket = publisher.listen()
