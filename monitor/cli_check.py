@@ -42,7 +42,11 @@ def check(
         ),
     ],
     since: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="How far back; by default 15m, for publish-impact 90d.")
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="How far back; by default 15m, for publish-impact since the quarter before this one.",
+        ),
     ] = None,
     config: Annotated[
         Path | None,

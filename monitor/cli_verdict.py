@@ -48,10 +48,14 @@ def add_verdict_words(app: typer.Typer) -> None:
 
 
 def analyze(
-    events: Annotated[list[Path], typer.Argument(metavar="EVENTS...", help="Drops and samples: .csv or .jsonl.")],
+    events: Annotated[
+        list[Path], typer.Argument(metavar="EVENTS...", readable=False, help="Drops and samples: .csv or .jsonl.")
+    ],
     windows: Annotated[
         list[Path],
-        typer.Option("--windows", metavar="FILE", help="Runs of the publish job: .csv or .jsonl; repeatable."),
+        typer.Option(
+            "--windows", readable=False, metavar="FILE", help="Runs of the publish job: .csv or .jsonl; repeatable."
+        ),
     ],
     tz: Tz = None,
     hours: Hours = None,
@@ -96,16 +100,21 @@ def analyze(
 
 
 def import_drops(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSON Lines, or conversation details (JSON).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", readable=False, help="CSV, JSON Lines, or conversation details (JSON).")
+    ],
     kind: Annotated[
         str | None, typer.Option(metavar="KIND", help="csv or conversation-details; by default told by the content.")
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", metavar="FILE", help="Of the monitor: its journal, site and time zone."),
+        typer.Option(
+            "--config", "-c", readable=False, metavar="FILE", help="Of the monitor: its journal, site and time zone."
+        ),
     ] = None,
     journal: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The journal to write to; by default softphone.db.")
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="The journal to write to; by default softphone.db."),
     ] = None,
     site: Annotated[str | None, typer.Option(metavar="NAME", help="The site of drops that name none.")] = None,
     tz: Tz = None,
@@ -136,14 +145,22 @@ def report(
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="The same; by default now.")] = None,
     journal: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A journal; repeatable, one for each site. By default softphone.db."),
+        typer.Option(
+            metavar="FILE", readable=False, help="A journal; repeatable, one for each site. By default softphone.db."
+        ),
     ] = None,
     prometheus: Annotated[
         str | None, typer.Option(metavar="URL", help="Ask this Prometheus-compatible server instead.")
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", metavar="FILE", help="Of the monitor: its journal, time zone and calendar."),
+        typer.Option(
+            "--config",
+            "-c",
+            readable=False,
+            metavar="FILE",
+            help="Of the monitor: its journal, time zone and calendar.",
+        ),
     ] = None,
     tz: Tz = None,
     hours: Hours = None,

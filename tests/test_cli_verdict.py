@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,24 @@ def test_without_options_analyze_goes_by_the_usual_rules(monkeypatch: pytest.Mon
     monkeypatch.setattr(analyze, "run_analyze", lambda options: seen.append(options) or 0)
     assert CliRunner().invoke(app, ["analyze", "a.csv", "--windows", "w.csv"]).exit_code == 0
     assert seen == [AnalyzeOptions(events=(Path("a.csv"),), windows=(Path("w.csv"),))]
+
+
+def test_a_file_that_may_not_be_read_is_left_to_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Which then says so in one line of its own, without the usage."""
+    seen: list[object] = []
+    for module, name in ((analyze, "run_analyze"), (import_drops, "run_import"), (report, "run_report")):
+        monkeypatch.setattr(module, name, lambda options: seen.append(options) or 2)
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    file = tmp_path / "locked"
+    file.touch()
+    one = str(file)
+    for words in (
+        ["analyze", one, "--windows", one],
+        ["import", one, "-c", one, "--journal", one],
+        ["report", "-c", one, "--journal", one],
+    ):
+        assert CliRunner().invoke(app, words).exit_code == 2
+    assert len(seen) == 3
 
 
 def test_every_option_of_import(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # the settings are read by whoever has a file of them
 DAY_H = 24.0
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 LONGEST_TAIL_S = 86_400.0
+MOST_ALPHA = 0.5
+NO_ZONE = "no --tz: hours, days and weeks are those of UTC, which local clocks leave by an hour in summer"
+_SEVERAL = ("hours ", "days ")  # how the message about a plural begins
 _T = TypeVar("_T")
 
 
@@ -84,7 +87,10 @@ class Words:
         try:
             return reader(text)
         except ValidationError as error:
-            self.problems.append(f"{option}: {error.errors()[0]['msg']} (got {text!r})")
+            needed = error.errors()[0]["msg"]
+            if needed.startswith(_SEVERAL):
+                needed = needed.replace(" is needed", " are needed")
+            self.problems.append(f"{option}: {needed} (got {text!r})")
         except ValueError as error:
             self.problems.append(f"{option}: {error} (got {text!r})")
         return None
@@ -124,10 +130,11 @@ def told_by(words: CalendarWords) -> Told:
     excluded = [reading.read("--exclude", text, lambda word: stretch_of(word, zone)) for text in words.exclude]
     span = reading.read("--span", words.span, lambda word: stretch_of(word, zone))
     tail_s = reading.read("--tail", words.tail, _tail_s)
-    many = words.agents is None or 0 < words.agents < math.inf
-    reading.need(many, f"--agents: a number above 0 is needed (got {words.agents})")
-    reading.need(1 < words.margin < math.inf, f"--margin: a ratio above 1 is needed (got {words.margin})")
-    reading.need(0 < words.alpha < 0.5, f"--alpha: from 0 to 0.5 is needed (got {words.alpha})")
+    if words.agents is not None:
+        reading.need(0 < words.agents < math.inf, f"--agents: a number above 0 is needed (got {words.agents:g})")
+    reading.need(1 < words.margin < math.inf, f"--margin: a ratio above 1 is needed (got {words.margin:g})")
+    likely = 0 < words.alpha <= MOST_ALPHA
+    reading.need(likely, f"--alpha: a number above 0, at most {MOST_ALPHA:g}, is needed (got {words.alpha:g})")
     reading.check()
     rules = Rules(
         zone=zone or UTC,
@@ -200,9 +207,12 @@ def _edge(text: str, zone: ZoneInfo | None, whole_day: timedelta) -> float:
 
 
 def _tail_s(text: str) -> float:
-    seconds = duration_s(text)
+    try:
+        seconds = duration_s(text)
+    except ValueError:
+        seconds = LONGEST_TAIL_S + 1
     if seconds > LONGEST_TAIL_S:
-        raise ValueError("a duration up to 24h is needed")
+        raise ValueError("a duration such as 5m, up to 24h, is needed")
     return seconds
 
 

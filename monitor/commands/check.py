@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
-from monitor.commands.check_settings import Asked, BadSettings, asked_by, rules_of
+from monitor.commands.check_settings import Asked, BadSettings, asked_by, rules_of, zone_of
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.evidence import Evidence
+from monitor.facts.observations import Disconnected, Observation
 from monitor.oncall import publish_impact
 from monitor.oncall.judge import Limits, Question, every, judge, unknown
 from monitor.oncall.limits import CHECKS, Check
-from monitor.oncall.nagios import Range, Status, read_range, render
+from monitor.oncall.nagios import Range, State, Status, read_range, render
+from monitor.oncall.periods import fixed_beginning
 from monitor.outputs.journal import JournalError, JournalReader
 
 ALL = "all"
 NAMES = (*(check.name for check in CHECKS), publish_impact.NAME, ALL)
 SINCE_S = 900.0
 SINCE_INTERVALS = 5  # a probe that is slower than the default period allows gets a longer one
-IMPACT_SINCE_S = 90 * 86400.0
 
 
 class CannotCheck(Exception):  # noqa: N818 - it is told, not raised to a caller
@@ -45,6 +48,9 @@ class CheckOptions:
 
 def run_check(options: CheckOptions, clock: Clock | None = None) -> int:
     """Print the status of a check; its state as exit status, 3 whatever prevents an answer."""
+    if options.name not in NAMES:
+        print(render(_unknown_check(options.name)))
+        return int(State.UNKNOWN)
     now_s = (clock or SystemClock()).wall_s()
     try:
         status = _Checker(options, now_s).status()
@@ -65,8 +71,6 @@ class _Checker:
     """One run of the command. now_s: Unix seconds."""
 
     def __init__(self, options: CheckOptions, now_s: float) -> None:
-        if options.name not in NAMES:
-            raise CannotCheck(f"there is no check {options.name!r}: {', '.join(NAMES)}")
         self._options = options
         self._now_s = now_s
         self._asked = asked_by(options.config) if options.config else Asked()
@@ -76,14 +80,14 @@ class _Checker:
     def status(self) -> Status:
         """What the check says, or all of them together."""
         if self._options.name == publish_impact.NAME:
-            return self._impact(self._period_s(IMPACT_SINCE_S))
+            return self._impact()
         if self._options.name != ALL:
-            return judge(self._chosen[0], self._question(self._period_s(self._default_s())))
+            return judge(self._chosen[0], self._question())
         unfed = [check for check in self._chosen if not self._fed(check)]
-        question = self._question(self._period_s(self._default_s()))
+        question = self._question()
         told = [judge(check, question) for check in self._chosen if check not in unfed]
         if self._wanted(publish_impact.NAME):
-            told.append(self._impact(IMPACT_SINCE_S))
+            told.append(self._impact())
         status = every(told)
         notes = (f"{check.name.upper()} left out: no probe of {self._options.config} feeds it" for check in unfed)
         return replace(status, notes=(*status.notes, *notes))
@@ -109,9 +113,9 @@ class _Checker:
     def _reads(self, signal: str) -> bool:
         return any(signal in check.reads for check in self._chosen)
 
-    def _period_s(self, default_s: float) -> float:
+    def _period_s(self) -> float:
         if self._options.since is None:
-            return default_s
+            return self._default_s()
         from monitor.config.rules import duration_s
 
         try:
@@ -131,11 +135,20 @@ class _Checker:
             critical=dict(_ranges("--critical", self._options.critical, labels)),
         )
 
-    def _question(self, period_s: float) -> Question:
-        since_s = self._now_s - period_s
+    def _question(self) -> Question:
+        """Of the last minutes. Imported drops are counted apart."""
+        imported: Counter[str] = Counter()
+
+        def count(fact: Observation) -> None:
+            imported[fact.site] += isinstance(fact, Disconnected)
+
+        since_s = self._now_s - self._period_s()
+        return replace(self._asked_since(since_s, self._evidence(since_s, count)), imported=imported)
+
+    def _asked_since(self, since_s: float, evidence: Evidence) -> Question:
         alone = self._options.config is not None and not self._options.journals and not self._options.prometheus
         return Question(
-            evidence=self._evidence(since_s),
+            evidence=evidence,
             since_s=since_s,
             now_s=self._now_s,
             limits=self._limits,
@@ -144,7 +157,7 @@ class _Checker:
             silent=() if self._options.prometheus or alone else tuple(self._silent(since_s)),
         )
 
-    def _evidence(self, since_s: float) -> Evidence:
+    def _evidence(self, since_s: float, on_import: Callable[[Observation], None] | None = None) -> Evidence:
         if self._options.prometheus:
             from monitor.outputs.sources.prometheus.api import PrometheusError
             from monitor.outputs.sources.prometheus.reading import read_prometheus
@@ -155,7 +168,7 @@ class _Checker:
                 raise CannotCheck(str(error)) from None
         from monitor.outputs.sources.journals import read_journals
 
-        return read_journals(self._paths(), since_s, self._now_s, limit_s=self._asked.limit_s)
+        return read_journals(self._paths(), since_s, self._now_s, limit_s=self._asked.limit_s, on_import=on_import)
 
     def _paths(self) -> tuple[Path, ...]:
         return self._options.journals or (self._asked.journal,)
@@ -166,8 +179,13 @@ class _Checker:
             if next(JournalReader(path).facts(since_s, self._now_s), None) is None:
                 yield str(path)
 
-    def _impact(self, period_s: float) -> Status:
-        question = self._question(period_s)
+    def _impact(self) -> Status:
+        """Of everything since a day that stays the same for a quarter, unless `--since` asks for this check alone."""
+        zone, moving = zone_of(self._asked), self._options.since is not None and self._options.name != ALL
+        since_s = self._now_s - self._period_s() if moving else fixed_beginning(self._now_s, zone)
+        question = self._asked_since(since_s, self._evidence(since_s))
+        if not moving:
+            question = replace(question, beginning=datetime.fromtimestamp(since_s, zone).date().isoformat())
         nothing = publish_impact.nothing_to_judge(question)
         if nothing is not None:
             return nothing
@@ -175,6 +193,11 @@ class _Checker:
 
         rules = rules_of(self._asked, question.since_s, question.now_s)
         return publish_impact.impact(analyse(question.evidence, rules), question)
+
+
+def _unknown_check(name: str) -> Status:
+    why = f"no check is named {name!r}; one of {', '.join(NAMES)}"
+    return Status(name="check", state=State.UNKNOWN, summary=why)
 
 
 def _fed_by(check: Check) -> set[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from monitor.analysis.verdict.rules import Rules
 from monitor.facts import signals
@@ -52,6 +54,11 @@ def asked_by(config: Path) -> Asked:
         settings=settings,
         limit_s=settings.metrics.publish_limit_s,
     )
+
+
+def zone_of(asked: Asked) -> tzinfo:
+    """The monitor's time zone, UTC without settings."""
+    return ZoneInfo(asked.settings.timezone) if asked.settings else UTC
 
 
 def rules_of(asked: Asked, since_s: float, now_s: float) -> Rules:

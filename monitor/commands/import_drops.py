@@ -12,11 +12,13 @@ from pathlib import Path
 from monitor.commands.analyze import FileWords, file_options, say_all
 from monitor.commands.calendar_words import BadWords, CalendarWords, told_by
 from monitor.config.load import ConfigErrors, load
+from monitor.facts.counts import counted
 from monitor.facts.evidence import Evidence
 from monitor.facts.failures import DISCONNECT_REASONS, Layer
 from monitor.facts.observations import IMPORTED, Disconnected
 from monitor.outputs.journal import QUEUE_LIMIT, Journal, JournalError, JournalReader
 from monitor.outputs.sources.analytics.conversations import EndingsFound, read_conversations
+from monitor.outputs.sources.files.json_chunks import spread_over_lines
 from monitor.outputs.sources.files.problems import Problems, UnusableFiles
 from monitor.outputs.sources.files.reading import read_files
 from monitor.outputs.sources.files.tables import JSON_ENDINGS
@@ -29,6 +31,8 @@ DEFAULT_JOURNAL = Path("softphone.db")
 REPORTED = "reported"
 WRITE_DEADLINE_S = 60.0
 _OF_CONVERSATIONS = ('"conversations"', '"conversationId"', '"participants"')
+_SIMULATED = "a row of kind span says simulated; simulated facts are not working agents' drops and are not imported"
+_NEITHER = "JSON that holds no conversations; CSV, JSON Lines named .jsonl, or conversation details are needed"
 _FACTS_AT_ONCE = QUEUE_LIMIT // 2
 
 _Identity = tuple[str | int, ...]
@@ -97,6 +101,8 @@ def _read(options: ImportOptions, site: str, zone: str | None) -> _Found:
     if kind == CSV:
         told = told_by(CalendarWords(tz=zone))
         read = read_files([options.file], [], file_options(options.files, told))
+        if read.evidence.simulated:
+            raise UnusableFiles((f"{options.file}: {_SIMULATED}",))
         drops = list(_drops(read.evidence, site))
         rest = Counter({"unreadable": read.skipped_count, "not a drop": _others(read.evidence)})
         notes = [warning for warning in read.evidence.warnings if "--span" not in warning]
@@ -123,6 +129,8 @@ def kind_of(file: Path) -> str:
         return CONVERSATIONS
     if head.startswith("[") and file.suffix.lower() not in JSON_ENDINGS:
         return CONVERSATIONS
+    if head.startswith("{") and (file.suffix.lower() not in JSON_ENDINGS or spread_over_lines(head)):
+        raise UnusableFiles((f"{file}:1:-: {_NEITHER}",))
     return CSV
 
 
@@ -209,4 +217,4 @@ async def _write(drops: Sequence[Disconnected], path: Path) -> None:
         finally:
             await journal.close(WRITE_DEADLINE_S)
         if lost:
-            raise JournalError(f"{path}: {lost} drops could not be written; import the file again")
+            raise JournalError(f"{path}: {counted(lost, 'drop')} could not be written; import the file again")

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, tzinfo
 from pathlib import Path
 from typing import Final
 
-from monitor.commands.calendar_words import BadWords, CalendarWords, completed, told_by
+from monitor.commands.calendar_words import NO_ZONE, BadWords, CalendarWords, completed, told_by
 from monitor.commands.verdict_text import verdict_lines
 from monitor.config.model import Settings
 from monitor.config.rules import duration_s
@@ -71,13 +71,15 @@ def _report(options: ReportOptions, now_s: float) -> list[str]:
     told = told_by(completed(options.calendar, settings))
     since_s, until_s = _period(options, told.rules.zone, now_s)
     evidence = _evidence(options, settings, since_s, until_s)
+    if told.zone is None:
+        evidence = replace(evidence, warnings=(*evidence.warnings, NO_ZONE))
     rules = replace(told.rules_over(evidence.span), provisional=True)
     result = analyse(evidence, rules)
     if options.as_json:
         for warning in result.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         return [json.dumps(to_json(result), allow_nan=False)]
-    return verdict_lines(result, margin=rules.margin, alpha=rules.alpha)
+    return verdict_lines(result, margin=rules.margin, alpha=rules.alpha, zone=rules.zone)
 
 
 def _settings(config: Path) -> Settings:
@@ -129,4 +131,8 @@ def _evidence(options: ReportOptions, settings: Settings | None, since_s: float 
     from monitor.outputs.sources.journals import read_journals
 
     of_config = Path(settings.journal.path) if settings is not None else DEFAULT_JOURNAL
-    return read_journals(options.journals or (of_config,), since_s, until_s, limit_s=limit_s)
+    paths = options.journals or (of_config,)
+    folders = [f"{path}: a directory; the file of a journal is needed" for path in paths if path.is_dir()]
+    if folders:
+        raise CannotReport("\n".join(folders))
+    return read_journals(paths, since_s, until_s, limit_s=limit_s)

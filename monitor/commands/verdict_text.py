@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from monitor.analysis.diagnosis.result import NONE, UNKNOWN
-from monitor.analysis.verdict.decide import stands_out
-from monitor.analysis.verdict.result import Onset, OutcomeResult, Result, StrategyResult, Verdict
-from monitor.analysis.verdict.rules import ALPHA, MARGIN, Rules
-from monitor.analysis.verdict.wording import TITLES
-from monitor.facts import signals
+from monitor.analysis.diagnosis.result import NONE, UNKNOWN, CauseFound
+from monitor.analysis.verdict.result import Onset, OutcomeResult, Result, StrategyResult
+from monitor.analysis.verdict.rules import ALPHA, MARGIN
+from monitor.commands.verdict_sentence import chance, limits, listed, probability, ratio, sentence, title
+from monitor.facts.counts import counted
 
 WIDTH: Final = 100
 SIMULATED: Final = "SIMULATED"
 UNNAMED: Final = "(unnamed)"
 EVERY_SITE: Final = "all sites"
 MOST_CAUSES: Final = 2
-LEAST_P: Final = 0.0001
 MANY: Final = 1000
-NAMES: Final = {**TITLES, signals.API: "REST calls of the monitor", signals.RECONNECT: "reconnects"}
+UNMEASURED: Final = " was not measured"
 
 
-def verdict_lines(result: Result, *, margin: float = MARGIN, alpha: float = ALPHA) -> list[str]:
-    """The lines to print, none longer than WIDTH where its words allow. margin, alpha: those it was judged by."""
-    return [line for text in _texts(result, margin, alpha) for line in _wrapped(text)]
+def verdict_lines(result: Result, *, margin: float = MARGIN, alpha: float = ALPHA, zone: tzinfo = UTC) -> list[str]:
+    """The lines to print, none longer than WIDTH where its words allow. margin, alpha, zone: those it was judged by."""
+    return [line for text in _texts(result, margin, alpha, zone) for line in _wrapped(text)]
 
 
-def _texts(result: Result, margin: float, alpha: float) -> Iterator[str]:
+def _texts(result: Result, margin: float, alpha: float, zone: tzinfo) -> Iterator[str]:
     label = f"{SIMULATED} " if result.simulated else ""
-    yield f"{label}verdict: {result.verdict.value}: {_sentence(result, margin, alpha)}"
-    yield from _figures(result)
+    yield f"{label}verdict: {result.verdict.value}: {sentence(result, margin, alpha)}"
+    yield from _figures(result, zone)
     yield from _outcomes(result)
     yield from _sites(result)
     yield from _order(result)
@@ -48,84 +47,18 @@ def _texts(result: Result, margin: float, alpha: float) -> Iterator[str]:
         yield f"method: {result.method}"
 
 
-# The sentence
-
-
-def _sentence(result: Result, margin: float, alpha: float) -> str:
-    if result.verdict is Verdict.CAUSED:
-        return (
-            f"chance dealt when it was published, and harm came with the publish{_harmed(result, alpha)}: it is the "
-            "cause, or something that was always switched on with it."
-        )
-    if result.verdict is Verdict.ASSOCIATED:
-        return (
-            f"harm comes with the publish more often than chance explains{_harmed(result, alpha)}. That is no proof "
-            "that the publish is the cause: randomise its times to know."
-        )
-    if result.verdict is Verdict.NOT_ASSOCIATED:
-        return f"no harm worth the name comes with the publish: {_acquittal(result, margin)}."
-    if result.verdict is Verdict.INSUFFICIENT_DATA:
-        return f"too little data to blame or to acquit the publish: {_needed(result)}."
-    return f"the publish can neither be blamed nor acquitted{_undecided(result, margin, alpha)}."
-
-
-def _harmed(result: Result, alpha: float) -> str:
-    found = [one for one in result.outcomes if stands_out(one, Rules(alpha=alpha))]
-    names = list(dict.fromkeys(_title(one.outcome) for one in sorted(found, key=lambda one: one.p_value or 0.0)))
-    chance = [_chance(p_value) for p_value in (result.judged_by,) if p_value is not None]
-    told = [*(["in " + _listed(names)] if names else []), *chance]
-    return f" ({', '.join(told)})" if told else ""
-
-
-def _acquittal(result: Result, margin: float) -> str:
-    if result.ci_high is not None:
-        return (
-            f"{_ratio(result.rate_ratio)} the drops to be expected, with 95 % limits {_limits(result)}, all below the "
-            f"margin of {margin:g}"
-        )
-    return f"nothing dropped, and every latency stays below {margin:g} times the usual with 95 % confidence"
-
-
-def _needed(result: Result) -> str:
-    unit = "blocks" if result.design == "randomised" else "weeks"
-    known = [
-        f"about {weeks} {unit} to see a ratio of {name.removeprefix('x')}"
-        for name, weeks in result.weeks_needed.items()
-        if weeks is not None
-    ]
-    have = f"{result.windows} windows in {_counted(result.weeks, 'week')} are known"
-    if known:
-        return f"{have}; this job needs {_listed(known)}"
-    return f"{have}, and from so little nobody can say how many {unit} it needs; a weekly job needs at least three"
-
-
-def _undecided(result: Result, margin: float, alpha: float) -> str:
-    if result.vetoes:
-        return ", as the monitor itself may explain what it saw"
-    over_looks = result.judged_by
-    if result.provisional and _harmed(result, alpha) and over_looks is not None and over_looks > alpha:
-        return (
-            f": at one look harm would seem to come with it ({_chance(result.p_value)}), but over repeated looks "
-            f"{_chance(over_looks)} is more than {alpha:g}"
-        )
-    if result.ci_high is not None and result.rate_ratio is not None:
-        return (
-            f": {_ratio(result.rate_ratio)} the drops to be expected, with 95 % limits {_limits(result)} (an upper one "
-            f"below {margin:g} acquits)"
-        )
-    return ""
-
-
 # The figures
 
 
-def _figures(result: Result) -> Iterator[str]:
+def _figures(result: Result, zone: tzinfo) -> Iterator[str]:
     if result.span is not None:
-        yield f"observed: {result.span[0]} to {result.span[1]}"
-    runs = f"{_counted(result.windows, 'window')} in {_counted(result.weeks, 'week')}"
+        first, last = (_local(edge, zone) for edge in result.span)
+        yield f"observed: {first} to {last} ({zone})"
+    runs = f"{counted(result.windows, 'window')} in {counted(result.weeks, 'week')}"
     yield f"publish: {runs}{f', {result.design}' if result.design else ''}"
     if result.rate_ratio is not None:
-        yield f"drops in windows against those to be expected: {_ratio(result.rate_ratio)}, 95 % {_limits(result)}"
+        known = limits(result.ci_low, result.ci_high)
+        yield f"drops in windows against those to be expected: {ratio(result.rate_ratio)}, 95 % {known}"
     yield (
         f"drops: {_amount(result.events_in)} in windows, {_amount(result.events_out)} outside; incidents (drops of one "
         f"site within 60 s): {result.incidents_in} in, {result.incidents_out} outside"
@@ -143,16 +76,24 @@ def _outcomes(result: Result) -> Iterator[str]:
 
 
 def _outcome_row(one: OutcomeResult) -> tuple[str, ...]:
-    ratio = "timed out" if one.censored else _ratio(one.ratio)
-    limits = "-" if one.ci_low is None and one.ci_high is None else f"{_number(one.ci_low)} to {_number(one.ci_high)}"
+    times = "timed out" if one.censored else ratio(one.ratio)
+    known = "-" if one.ci_low is None and one.ci_high is None else limits(one.ci_low, one.ci_high)
     site = one.site or EVERY_SITE
-    return _title(one.outcome), site, ratio, limits, _p(one.p_value), _p(one.p_left_out), str(one.windows_in_excess)
+    return (
+        title(one.outcome),
+        site,
+        times,
+        known,
+        probability(one.p_value),
+        probability(one.p_left_out),
+        str(one.windows_in_excess),
+    )
 
 
 def _sites(result: Result) -> Iterator[str]:
     if len(result.sites) > 1:
         rows = [("site", "drops", "smallest p")]
-        rows += [(one.site or UNNAMED, _ratio(one.rate_ratio), _p(one.p_value)) for one in result.sites]
+        rows += [(one.site or UNNAMED, ratio(one.rate_ratio), probability(one.p_value)) for one in result.sites]
         yield from _table("sites:", rows)
 
 
@@ -166,14 +107,18 @@ def _order(result: Result) -> Iterator[str]:
 
 
 def _onset(one: Onset) -> str:
-    return f"{_title(one.signal)} {one.onset_low_s:.0f} to {one.onset_high_s:.0f} s after the start"
+    low_s, high_s = round(one.onset_low_s), round(one.onset_high_s)
+    if high_s < 0:
+        return f"{title(one.signal)} {-high_s} to {-low_s} s before the start"
+    before = " (it may have begun before it)" if low_s < 0 else ""
+    return f"{title(one.signal)} {low_s} to {high_s} s after the start{before}"
 
 
 def _dose(result: Result) -> Iterator[str]:
     dose = result.dose_response
     if dose is not None:
         grows = f"a factor of {2.718281828**dose.slope:.2f} for each doubling of API calls a second"
-        yield f"dose: harm changes by {grows}, {_chance(dose.p_value)}"
+        yield f"dose: harm changes by {grows}, {chance(dose.p_value)}"
 
 
 def _cause(result: Result) -> Iterator[str]:
@@ -182,18 +127,30 @@ def _cause(result: Result) -> Iterator[str]:
     yield f"cause: {diagnosis.cause}{words.get(diagnosis.cause, '')}"
     for found in diagnosis.causes[:MOST_CAUSES]:
         if found.evidence:
-            yield f"  {found.cause}, score {found.score:.2f}: {'; '.join(found.evidence)}"
+            yield f"  {_scored(found)}: {'; '.join(found.evidence)}"
     if diagnosis.runner_up is not None:
         yield f"next best cause: {diagnosis.runner_up}"
     wanted = "worth measuring" if diagnosis.runner_up is None else "to tell them apart, measure"
-    yield from (f"  {wanted}: {one}" for one in diagnosis.missing)
+    absent = [one.removesuffix(UNMEASURED) for one in diagnosis.missing if _is_name(one.removesuffix(UNMEASURED))]
+    if absent:
+        yield f"  {wanted}: {listed(absent)}"
+    yield from (f"  {wanted}: {one}" for one in diagnosis.missing if one.removesuffix(UNMEASURED) not in absent)
+
+
+def _scored(found: CauseFound) -> str:
+    return found.cause if found.cause == UNKNOWN else f"{found.cause}, score {found.score:.2f}"
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text names a measurement and says no more of it."""
+    return " " not in text
 
 
 def _strategies(strategies: Sequence[StrategyResult]) -> Iterator[str]:
     if any(one.strategy for one in strategies):
         rows = [("strategy", "windows", "drops", "against expected")]
         rows += [
-            (one.strategy or UNNAMED, str(one.windows), _amount(one.events_in), _ratio(one.rate_ratio))
+            (one.strategy or UNNAMED, str(one.windows), _amount(one.events_in), ratio(one.rate_ratio))
             for one in strategies
         ]
         yield from _table("ways of publishing:", rows)
@@ -211,7 +168,8 @@ def _exposure(result: Result) -> Iterator[str]:
     if exposure.windows_unobserved:
         yield f"windows hardly observed: {exposure.windows_unobserved}"
     if exposure.windows_outside_hours:
-        drops = f"{_amount(exposure.events_outside_hours)} drops in them"
+        them = "it" if exposure.windows_outside_hours == 1 else "them"
+        drops = f"{_amount(exposure.events_outside_hours)} drop{'s' * (exposure.events_outside_hours != 1)} in {them}"
         yield f"windows outside the working hours, never tested: {exposure.windows_outside_hours}, {drops}"
 
 
@@ -236,39 +194,11 @@ def _table(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
         yield f"  | {cells.rstrip()}"
 
 
-def _title(name: str) -> str:
-    return NAMES.get(name, name.removesuffix("_seconds").replace("_", " "))
-
-
-def _ratio(value: float | None) -> str:
-    return "no ratio" if value is None else f"x {value:.2f}"
-
-
-def _limits(result: Result) -> str:
-    return f"{_number(result.ci_low)} to {_number(result.ci_high)}"
-
-
-def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.2f}"
-
-
-def _p(value: float | None) -> str:
-    return "-" if value is None else "<0.0001" if value < LEAST_P else f"{value:.4f}"
-
-
-def _chance(value: float | None) -> str:
-    told = _p(value)
-    return f"p < {told[1:]}" if told.startswith("<") else f"p = {told}"
+def _local(moment: str, zone: tzinfo) -> str:
+    """An RFC 3339 time as the clocks of a zone show it."""
+    return datetime.fromisoformat(moment).astimezone(zone).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _amount(value: float) -> str:
     """Drops or hours: whole where they are many."""
     return f"{value:.0f}" if value >= MANY else f"{value:.4g}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

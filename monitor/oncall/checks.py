@@ -133,7 +133,7 @@ def turn(view: View) -> Told:
 
 
 def disconnects(view: View) -> Told:
-    """Drops for each agent-hour; normal ends and planned moves are counted apart."""
+    """Drops for each agent-hour; normal ends, planned moves and imported drops are counted apart."""
     drops = view.drops
     normal, planned = _are(view, drops, NORMAL_ENDS), _are(view, drops, PLANNED)
     real = drops.where(~normal & ~planned)
@@ -144,16 +144,20 @@ def disconnects(view: View) -> Told:
     notes = [f"drops: {reasons(view, real)}"] if len(real) else []
     notes += [f"planned moves, not counted: {int(planned.sum())}"] if planned.any() else []
     notes += [f"normal ends, not counted: {reasons(view, drops.where(normal))}"] if normal.any() else []
+    if view.imported:
+        notes.append("imported drops are in no rate: how many agents they come from is not known")
     if 0 < len(real) < FEW_DROPS:
         notes.append(f"fewer than {FEW_DROPS} drops are a WARNING at most: one softphone alone makes any rate high")
     return Told(
         summary=f"{several(len(real), 'drop')} in {several(incidents(real.noticed_s), 'incident')}, "
-        f"{shown} over {number(round(hours, 2))} agent-hours",
+        f"{shown} over {_agent_hours(hours)}"
+        + (f", beside {several(view.imported, 'imported drop')}" if view.imported else ""),
         figures=(
             Figure("drop_rate", rate, grave=len(real) >= FEW_DROPS),
             Figure("drops", float(len(real))),
             Figure("incidents", float(incidents(real.noticed_s))),
             Figure("moved", float(planned.sum())),
+            Figure("imported", float(view.imported)),
         ),
         notes=tuple(notes),
     )
@@ -237,6 +241,11 @@ def _standing(view: View) -> _Standing:
     heads = view.evidence.heads
     counts = heads.count[(heads.site == view.evidence.code(view.site)) & (heads.at_s <= view.now_s)]
     return _Standing(max(1.0, float(counts.max())), float(counts[-1])) if len(counts) else _Standing(0.0, 0.0)
+
+
+def _agent_hours(hours: float) -> str:
+    shown = number(round(hours, 2))
+    return f"{shown} agent-hour{'' if shown == '1' else 's'}"
 
 
 def _offline(view: View) -> Figure:

@@ -34,12 +34,16 @@ _NOTHING = Series(
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is known of one site from since_s to now_s (Unix seconds), both included."""
+    """What is known of one site from since_s to now_s (Unix seconds), both included.
+
+    imported: drops that were imported, which are not in the evidence: of how many agents they tell nobody knows.
+    """
 
     evidence: Evidence
     site: str
     since_s: float
     now_s: float
+    imported: int = 0
 
     @property
     def began_s(self) -> float:

@@ -41,7 +41,8 @@ class Question:
 
     sites: those that must be there; by default those that anything was measured at. intervals: seconds between
     attempts, of the signals that must come. silent: sources (journals) that tell nothing of the period, which must
-    not pass unnoticed.
+    not pass unnoticed. imported: how many drops were imported, by site; they are not in the evidence. beginning: the
+    day (`2026-07-01`) on which a period begins that does not move with every look.
     """
 
     evidence: Evidence
@@ -51,6 +52,8 @@ class Question:
     sites: tuple[str, ...] = ()
     intervals: Mapping[str, float] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
+    imported: Mapping[str, int] = field(default_factory=dict)
+    beginning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,10 @@ class _Judged:
 def judge(check: Check, question: Question) -> Status:
     """The state of one check: the worst of its sites, with figures and reasons of each."""
     judged = [_site(check, question, site) for site in question.sites or measured_sites(question.evidence)]
-    nothing = f"no facts in the last {period_text(question)}"
+    nothing = f"no facts {asked_text(question)}"
     judged += [_Judged(source, State.UNKNOWN, nothing, kind="journal") for source in question.silent]
     if not judged:
-        return unknown(check.name, nothing, question.evidence)
+        return unknown(check.name, _imports_alone(question, question.imported) or nothing, question.evidence)
     state = worst(one.state for one in judged)
     first = next(one for one in judged if one.state is state)
     summary = first.summary if len(judged) == 1 else f"{_named(first.site)}: {first.summary}"
@@ -79,6 +82,13 @@ def judge(check: Check, question: Question) -> Status:
         alike = sum(one.state is state for one in judged)
         summary += f" ({alike} of {len(judged)} sites {state.name})"
     notes = [line for one in judged for line in _lines(one, len(judged) > 1)]
+    others = {
+        site: n
+        for site, n in question.imported.items()
+        if check.about_drops and site not in {one.site for one in judged}
+    }
+    if others and not question.sites:
+        notes += [f"site {_named(site)}: {_imports_alone(question, {site: n})}" for site, n in sorted(others.items())]
     return Status(
         name=check.name,
         state=state,
@@ -139,6 +149,21 @@ def period_text(question: Question) -> str:
     return _length_text(question.now_s - question.since_s)
 
 
+def asked_text(question: Question) -> str:
+    """The period in words: `in the last 15m`, `since 2026-07-01`."""
+    return f"since {question.beginning}" if question.beginning else f"in the last {period_text(question)}"
+
+
+def _imports_alone(question: Question, imported: Mapping[str, int]) -> str:
+    """What is said of sites that nothing is known of but imported drops; empty where there is none."""
+    counts = [
+        f"{several(count, 'imported drop')}{f' at {_named(site)}' if len(imported) > 1 else ''}"
+        for site, count in sorted(imported.items())
+        if count
+    ]
+    return f"no measurements; {', '.join(counts)} {asked_text(question)}" if counts else ""
+
+
 def _known_text(question: Question, view: View) -> str:
     """The period, and how much less is known of it."""
     period_s, known_s = view.now_s - view.since_s, view.now_s - view.began_s
@@ -160,7 +185,7 @@ def measured_sites(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _site(check: Check, question: Question, site: str) -> _Judged:
-    view = View(question.evidence, site, question.since_s, question.now_s)
+    view = View(question.evidence, site, question.since_s, question.now_s, question.imported.get(site, 0))
     absent = _absent(check, question, view)
     if absent:
         return _Judged(site, State.UNKNOWN, absent)
@@ -181,6 +206,8 @@ def _absent(check: Check, question: Question, view: View) -> str:
     wanted = set(question.intervals) & set(check.reads)
     found = {name: series for name in check.reads if len(series := view.series(name))}
     missing = sorted(wanted - set(found))
+    if view.imported and view.latest_s(STEADY) is None:
+        return _imports_alone(question, {view.site: view.imported})
     if not found or (missing and not check.any_fresh):
         names = ", ".join(missing) if missing and not check.any_fresh else " or ".join(check.reads)
         return (

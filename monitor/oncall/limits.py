@@ -19,7 +19,8 @@ class Check:
     """One check. reads: signals of which one at least is needed; each that comes must not stop.
 
     limits: per figure the ranges that are no WARNING and not CRITICAL, empty for none. any_fresh: one of `reads` that
-    goes on is enough. about_trust: own lag is what it measures, and is therefore no reason to say UNKNOWN.
+    goes on is enough. about_trust: own lag is what it measures, and is therefore no reason to say UNKNOWN. about_drops:
+    sites that only have imported drops are worth a line.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Check:
     limits: Mapping[str, tuple[str, str]]
     any_fresh: bool = False
     about_trust: bool = False
+    about_drops: bool = False
 
 
 CHECKS: tuple[Check, ...] = (
@@ -53,8 +55,15 @@ CHECKS: tuple[Check, ...] = (
         name="disconnects",
         tell=checks.disconnects,
         reads=STEADY,
-        limits={"drop_rate": ("0.2", "1"), "drops": ("", ""), "incidents": ("", ""), "moved": ("", "")},
+        limits={
+            "drop_rate": ("0.2", "1"),
+            "drops": ("", ""),
+            "incidents": ("", ""),
+            "moved": ("", ""),
+            "imported": ("", ""),
+        },
         any_fresh=True,
+        about_drops=True,
     ),
     Check(
         name="signalling",

@@ -106,7 +106,7 @@ class Status:
 
 def render(status: Status) -> str:
     """The plugin's whole output: the status line with its performance data, then the long text."""
-    line = f"{status.name.upper()} {status.state.name} - {one_line(status.summary)}"
+    line = f"{one_line(status.name.upper())} {status.state.name} - {one_line(status.summary)}"
     if status.perf:
         line += " | " + " ".join(str(perf) for perf in status.perf)
     return "\n".join([line, *(one_line(note) for note in status.notes)])

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from monitor.analysis.verdict.result import Result, Verdict
-from monitor.oncall.judge import Limits, Question, labelled, period_text, remarks, unknown
+from monitor.oncall.judge import Limits, Question, asked_text, labelled, period_text, remarks, unknown
 from monitor.oncall.nagios import Perf, Range, State, Status, number, worst
+from monitor.oncall.told import several
 
 NAME = "publish-impact"
 STALE_S = 26 * 3600.0  # a verdict over weeks outlives a night, not a day without any fact
 LABELS = ("rate_ratio", "p_value", "windows", "events_in", "events_out")
+MOVING = (
+    "the period moves with every look, so that its error over many looks is not controlled: give no --since, and it "
+    "begins on a fixed day"
+)
 STATES = {
     Verdict.CAUSED: (State.CRITICAL, "the publish causes harm"),
     Verdict.ASSOCIATED: (State.WARNING, "harm goes with the publish, though chance did not decide when it ran"),
@@ -20,12 +25,12 @@ STATES = {
 
 def nothing_to_judge(question: Question) -> Status | None:
     """UNKNOWN where no analysis can help: no facts, no publish, or no fact for a day. None where it can."""
-    evidence, period = question.evidence, period_text(question)
+    evidence, period = question.evidence, asked_text(question)
     if evidence.span is None or question.silent:
         where = f" in {', '.join(question.silent)}" if question.silent else ""
-        return unknown(NAME, f"no facts in the last {period}{where}", evidence)
+        return unknown(NAME, f"no facts {period}{where}", evidence)
     if not evidence.windows:
-        return unknown(NAME, f"no publish is known of in the last {period}: mark or detect its runs", evidence)
+        return unknown(NAME, f"no publish is known of {period}: mark or detect its runs", evidence)
     age_s = question.now_s - evidence.span[1]
     if age_s > STALE_S:
         return unknown(NAME, f"stale: the last fact is {age_s / 3600:.0f} h old", evidence)
@@ -44,13 +49,19 @@ def impact(result: Result, question: Question) -> Status:
     broken = [_broken(one, question.limits) for one in perf]
     summary = (
         f"verdict {result.verdict.value}: {meaning}; drops inside against outside {_ratio(result)}, "
-        f"p {_number(result.judged_by)}, cause {result.diagnosis.cause}, {result.windows} runs in {result.weeks} weeks"
+        f"p {_number(result.judged_by)}, cause {result.diagnosis.cause}, "
+        f"{several(result.windows, 'run')} in {several(result.weeks, 'week')}"
     )
+    period = asked_text(question) if question.beginning else f"of {period_text(question)}"
     return Status(
         name=NAME,
         state=worst([state, *(limit_state for limit_state, _ in broken)]),
-        summary=labelled(f"{summary} of {period_text(question)}", question.evidence),
-        notes=(*(reason for _, reason in broken if reason), *_notes(result), *remarks(NAME, question.evidence)),
+        summary=labelled(f"{summary} {period}", question.evidence),
+        notes=(
+            *(reason for _, reason in broken if reason),
+            *_notes(result, question),
+            *remarks(NAME, question.evidence),
+        ),
         perf=tuple(perf),
     )
 
@@ -67,15 +78,17 @@ def _broken(perf: Perf, limits: Limits) -> tuple[State, str]:
     return State.OK, ""
 
 
-def _notes(result: Result) -> list[str]:
+def _notes(result: Result, question: Question) -> list[str]:
     needed = ", ".join(
         f"{weeks} for a ratio of {name.removeprefix('x')}" for name, weeks in result.weeks_needed.items() if weeks
     )
     lines = [
         f"drops: {result.events_in:g} inside the runs, {result.events_out:g} outside; "
         f"incidents {result.incidents_in} and {result.incidents_out}",
-        f"judged by {'a p-value that stays valid however often one looks' if result.provisional else 'one look'}",
+        f"judged by {_judged_by(result, question)}",
     ]
+    if not question.beginning:
+        lines.append(f"note: {MOVING}")
     if result.verdict in (Verdict.INSUFFICIENT_DATA, Verdict.INCONCLUSIVE) and needed:
         lines.append(f"weeks (or blocks) needed: {needed}")
     lines += [f"veto: {veto}" for veto in result.vetoes]
@@ -88,6 +101,13 @@ def _notes(result: Result) -> list[str]:
     lines += [f"measure to tell them apart: {missing}" for missing in result.diagnosis.missing]
     lines += [f"cannot be told apart: {what}" for what in result.not_separable]
     return lines + [f"note: {warning}" for warning in result.warnings]
+
+
+def _judged_by(result: Result, question: Question) -> str:
+    if not result.provisional:
+        return "one look"
+    looks = "however often one looks" + ("" if question.beginning else ", if the beginning stays the same")
+    return f"a p-value that stays valid {looks}"
 
 
 def _ratio(result: Result) -> str:

@@ -10,8 +10,9 @@ import pytest
 from evidence_files import EVENTS, WINDOWS, file_of
 from product import call
 
-from monitor.commands.analyze import NO_ZONE, AnalyzeOptions, FileWords, run_analyze
-from monitor.commands.calendar_words import CalendarWords
+from monitor.commands.analyze import TOLD_EVERY_S, AnalyzeOptions, FileWords, run_analyze
+from monitor.commands.calendar_words import NO_ZONE, CalendarWords
+from monitor.facts.clock import ManualClock
 
 WEEKS = 8
 
@@ -92,5 +93,31 @@ def test_skipped_rows_and_a_missing_zone_are_told(tmp_path: Path, capsys: pytest
     out, err = capsys.readouterr()
     assert "events.csv:3:time: not a time" in err
     told = " ".join(out.split())
-    assert "1 unreadable rows were skipped" in told
+    assert "1 unreadable row was skipped" in told
     assert NO_ZONE in told
+
+
+@pytest.mark.parametrize("form", ["foo", "", "%d.%m.%Y", "%H:%M", "%d.%m.%Y %I:%M", "%Q", "%d%d", "%"])
+def test_a_form_of_times_needs_date_and_hour(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    assert run_analyze(options(tmp_path, EVENTS, FileWords(time_format=form))) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("--time-format: epoch, epoch_ms, or a form with date and hour such as '%d.%m.%Y %H:%M' is ")
+    assert err.endswith(f"(got {form!r})\n")
+
+
+class _SlowClock(ManualClock):
+    """Time passes whenever somebody looks."""
+
+    def mono_s(self) -> float:
+        self.advance(TOLD_EVERY_S)
+        return super().mono_s()
+
+
+def test_long_reading_is_told_off_a_terminal(files: AnalyzeOptions, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_analyze(files, _SlowClock()) == 0
+    rows, windows = WEEKS * 10, WEEKS
+    assert capsys.readouterr().err.splitlines() == [
+        f"analyze: {files.events[0]}: {rows} rows read",
+        f"analyze: {files.windows[0]}: {windows} rows read",
+    ]

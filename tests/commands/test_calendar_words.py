@@ -122,6 +122,22 @@ def test_each_word_that_means_nothing_is_one_line(option: str, words: dict[str, 
     assert "(got " in line
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ({"tail": "5"}, "--tail: a duration such as 5m, up to 24h, is needed (got '5')"),
+        ({"alpha": 0.0}, "--alpha: a number above 0, at most 0.5, is needed (got 0)"),
+        ({"agents": 0.0}, "--agents: a number above 0 is needed (got 0)"),
+        ({"hours": "x"}, "--hours: hours such as \"08:00-18:00\" are needed (got 'x')"),
+        ({"days": "x"}, "--days: days such as mon-fri or mon,wed,fri are needed (got 'x')"),
+    ],
+)
+def test_a_problem_says_what_is_allowed(words: dict[str, object], line: str) -> None:
+    with pytest.raises(BadWords) as error:
+        told_by(CalendarWords(**words))  # type: ignore[arg-type]
+    assert error.value.lines == [line]
+
+
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(BadWords) as error:
         told_by(CalendarWords(tz="Mars", hours="x", days="y"))

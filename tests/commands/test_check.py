@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from monitor.facts.clock import ManualClock, SystemClock
 from monitor.facts.failures import Layer
 from monitor.facts.ice import CandidateType, ServerOutcome, ServerResult, Signature
 from monitor.facts.observations import (
+    IMPORTED,
     ApiObserved,
     Disconnected,
     GatheringObserved,
@@ -106,7 +108,7 @@ async def test_all_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert (status, lines[0].split(" | ")[0]) == (2, "ALL CRITICAL - disconnects CRITICAL, publish-impact UNKNOWN")
     assert [line.split()[0] for line in lines[1:]] == [name.upper() for name in NAMES[:-1]]
     assert lines[-1].endswith(
-        "no publish is known of in the last 90d: mark or detect its runs (docs/runbook.md#publish-impact)"
+        "no publish is known of since 2026-04-01: mark or detect its runs (docs/runbook.md#publish-impact)"
     )
     status, lines = checked(capsys, "all", path, without=("publish-impact", "disconnects"))
     assert (status, lines[0].split(" | ")[0]) == (0, "ALL OK - 6 checks well")
@@ -115,7 +117,6 @@ async def test_all_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
-        ("heartbeats", {}, "there is no check 'heartbeats': ice-gathering, "),
         ("heartbeat", {"since": "15"}, "--since 15: a duration such as 15m, 1h or 90d is needed"),
         ("heartbeat", {"since": "0s"}, "--since: a duration of more than nothing is needed"),
         (
@@ -134,6 +135,26 @@ def test_mistakes_are_unknown_and_say_what_is_allowed(
     status, lines = checked(capsys, name, **options)
     assert status == 3
     assert said in lines[0]
+
+
+def test_a_check_that_nobody_knows_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    status, lines = checked(capsys, "foo\n| bar")
+    assert (status, len(lines)) == (3, 1)
+    assert lines[0].startswith("CHECK UNKNOWN - no check is named 'foo\\n bar'; one of ice-gathering, ")
+
+
+async def test_imported_drops_are_counted_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    imported = await journal(tmp_path / "b.db", [replace(fact, probe=IMPORTED, site="dallas") for fact in drops(9)])
+    here = [replace(fact, probe=IMPORTED) for fact in drops(8)]
+    live = await journal(tmp_path / "a.db", healthy(), here)
+    status, lines = checked(capsys, "disconnects", live, imported)
+    assert (status, ", beside 8 imported drops in " in lines[0]) == (0, True)
+    assert "site dallas: no measurements; 9 imported drops in the last 15m" in lines
+    alone = checked(capsys, "disconnects", imported)
+    assert (alone[0], alone[1][0]) == (
+        3,
+        "DISCONNECTS UNKNOWN - no measurements; 9 imported drops in the last 15m",
+    )
 
 
 def test_a_missing_journal_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

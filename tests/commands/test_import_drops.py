@@ -97,6 +97,11 @@ def test_what_a_file_is(tmp_path: Path, name: str, content: str, kind: str) -> N
         ("", "drops.csv:1:-: empty"),
         ('{"conversations": [', "drops.csv:1:-: the file ends in the middle of a list"),
         ('{"conversations": [17]}', "drops.csv:1:-: not a conversation"),
+        ('{"other": []}', "drops.csv:1:-: JSON that holds no conversations; CSV, JSON Lines named .jsonl, or"),
+        (
+            "time,kind,until,detail\n2026-03-03T10:00:00Z,,,\n2026-03-03T00:00:00Z,span,2026-03-04T00:00:00Z,simulated\n",
+            "drops.csv: a row of kind span says simulated; simulated facts are not working agents' drops",
+        ),
     ],
 )
 def test_what_cannot_be_used_imports_nothing(

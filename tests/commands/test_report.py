@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ports import free_port
 
-from monitor.commands.calendar_words import CalendarWords
+from monitor.commands.calendar_words import NO_ZONE, CalendarWords
 from monitor.commands.report import ReportOptions, run_report
 from monitor.facts.clock import ManualClock
 from monitor.facts.markers import Marker, MarkerPhase
@@ -50,6 +50,8 @@ def test_the_verdict_comes_first_and_one_week_is_too_little(journal: Path, capsy
     assert (status, err) == (0, "")
     assert out.startswith("SIMULATED verdict: insufficient_data: ")
     assert "provisional" in out
+    assert NO_ZONE in " ".join(out.split())
+    assert NO_ZONE not in " ".join(told(capsys, journals=(journal,), calendar=CalendarWords(tz="UTC"))[1].split())
 
 
 def test_json_is_one_object_alone(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,6 +101,7 @@ def test_what_cannot_be_used_is_said_in_clear_lines_and_nothing_else(
     nobody = f"http://127.0.0.1:{free_port()}"
     for options, words in (
         ({"journals": (tmp_path / "none.db",)}, "none.db: there is no such file"),
+        ({"journals": (tmp_path,)}, f"{tmp_path}: a directory; the file of a journal is needed"),
         ({"journals": (bad,)}, "bad.yaml: file is not a database"),
         ({"journals": (journal,), "prometheus": nobody}, "--journal, --prometheus: one of the two is needed"),
         ({"prometheus": nobody}, f"{nobody}: cannot be reached"),

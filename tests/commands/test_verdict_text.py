@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_everything_is_told_in_lines_of_100_columns_the_verdict_first() -> None:
     assert max(map(len, lines)) <= WIDTH
     whole = "\n".join(lines)
     for words in (
-        "observed: 2026-09-14T00:00:00.000Z to 2026-10-26T00:00:00.000Z",
+        "observed: 2026-09-14T00:00:00Z to 2026-10-26T00:00:00Z (UTC)",
         "publish: 6 windows in 6 weeks, weekly",
         "against those to be expected: x 11.50, 95 % 6.20 to 21.30",
         "drops: 42 in windows, 120.5 outside",
@@ -74,7 +75,7 @@ def test_everything_is_told_in_lines_of_100_columns_the_verdict_first() -> None:
         "  ping round trip  north      timed out  -              0.2000  0.4000        3",
         "  north  x 12.00   0.0010",
         "  south  no ratio  -",
-        "order not established: ping round trip -3 to 15 s after the start; drops 10 to 60 s after the start",
+        "order not established: ping round trip -3 to 15 s after the start (it may have begun before it);",
         "dose: harm changes by a factor of 2.72 for each doubling of API calls a second, p = 0.0200",
         "cause: signalling_saturated",
         "  signalling_saturated, score 0.90: ping 3.2 s; STUN flat",
@@ -83,6 +84,7 @@ def test_everything_is_told_in_lines_of_100_columns_the_verdict_first() -> None:
         "  script     6        42     x 11.50",
         "exposure: 55 agent-hours in windows, 2000 outside; left out: gaps 3.5 h, suspect time 0.25 h",
         "windows hardly observed: 1",
+        "drops 10 to 60 s after the start",
         "windows outside the working hours, never tested: 2, 4 drops in them",
         "cannot be told apart: anything else that happens on Tuesdays at 10:00",
         "warning: the clock was stepped",
@@ -128,20 +130,45 @@ def test_too_little_data_says_how_much_is_needed(needed: dict[str, int | None], 
     assert words in said
 
 
-def test_inconclusive_says_why() -> None:
-    undecided = {"verdict": Verdict.INCONCLUSIVE}
-    assert "as the monitor itself may explain what it saw" in text(**undecided, vetoes=("own loop lag rose",))
-    assert "veto: own loop lag rose" in text(**undecided, vetoes=("own loop lag rose",))
-    assert "with 95 % limits 6.20 to 21.30 (an upper one below 2 acquits)" in text(**undecided)
-    assert "neither be blamed nor acquitted." in text(**undecided, ci_high=None)
-
-
 def test_a_provisional_verdict_is_judged_over_all_looks() -> None:
     looked = {"provisional": True, "p_anytime": 0.25}
     said = text(verdict=Verdict.INCONCLUSIVE, **looked)
     assert "at one look harm would seem to come with it (p = 0.0004), but over repeated looks p = 0.2500" in said
     assert "provisional: this verdict may be looked at again and again" in said
     assert "(in drops, p = 0.2500)" in text(**looked)
+
+
+def test_a_limit_that_does_not_exist_is_called_so() -> None:
+    assert "to be expected: x 11.50, 95 % from 6.20, no upper limit" in text(ci_high=None)
+
+
+def test_the_observed_period_is_told_on_the_local_clock() -> None:
+    (line,) = [one for one in verdict_lines(RESULT, zone=ZoneInfo("America/Chicago")) if one.startswith("observed")]
+    assert line == "observed: 2026-09-13T19:00:00-05:00 to 2026-10-25T19:00:00-05:00 (America/Chicago)"
+
+
+def test_what_was_not_measured_is_one_line_and_an_unknown_cause_has_no_score() -> None:
+    missing = (
+        *(f"{name} was not measured" for name in ("ws_rtt_seconds", "own_lag_seconds", "sasl")),
+        "a second probe",
+    )
+    unknown = Diagnosis("unknown", None, (CauseFound("unknown", 0.0, ("drops rose",)),), missing)
+    lines = verdict_lines(replace(RESULT, diagnosis=unknown))
+    assert "  unknown: drops rose" in lines
+    assert [line for line in lines if "worth measuring" in line] == [
+        "  worth measuring: ws_rtt_seconds, own_lag_seconds and sasl",
+        "  worth measuring: a second probe",
+    ]
+
+
+def test_what_began_before_the_window_is_told_as_before_it() -> None:
+    assert "drops 3 to 10 s before the start" in text(onsets=(Onset("drops", -10.0, -3.0),))
+
+
+def test_one_of_a_thing_is_singular() -> None:
+    said = text(windows=1, weeks=1, exposure=Exposure(1.0, 2.0, 0.0, 0.0, 0, 1, 1.0))
+    assert "publish: 1 window in 1 week" in said
+    assert "never tested: 1, 1 drop in it" in said
 
 
 def test_a_tiny_chance_is_not_called_none() -> None:

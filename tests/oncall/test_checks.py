@@ -240,6 +240,25 @@ def test_drops_are_told_by_layer_and_reason() -> None:
     assert "drops: 6 signalling/ping_timeout, 2 ice/checks_failed, 1 no reason told" in status.notes
 
 
+def test_imported_drops_are_told_and_in_no_rate() -> None:
+    known = evidence(dropping(1))
+    status = judge(CHECK["disconnects"], question(known, imported={"chicago": 9, "boston": 1}))
+    assert status.summary.startswith("1 drop in 1 incident, ")
+    assert ", beside 9 imported drops in 15m" in status.summary
+    assert "site boston: no measurements; 1 imported drop in the last 15m" in status.notes
+
+
+def test_a_site_with_imported_drops_alone_is_unknown() -> None:
+    asked = question(evidence(), imported={"dallas": 9, "boston": 1}, sites=("dallas",))
+    status = judge(CHECK["disconnects"], asked)
+    assert (status.state, status.summary) == (State.UNKNOWN, "no measurements; 9 imported drops in the last 15m")
+    nothing = judge(CHECK["disconnects"], question(evidence(base=None), imported={"dallas": 9, "boston": 1}))
+    assert (nothing.state, nothing.summary) == (
+        State.UNKNOWN,
+        "no measurements; 1 imported drop at boston, 9 imported drops at dallas in the last 15m",
+    )
+
+
 def test_a_rate_of_drops_is_by_agent_hours() -> None:
     status = status_of("disconnects", heads(*[400] * 16), dropping(20))
     assert status.state is State.OK

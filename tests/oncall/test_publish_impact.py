@@ -11,7 +11,7 @@ from monitor.analysis.verdict.result import OutcomeResult, Result, SiteResult, V
 from monitor.facts.evidence import EvidenceBuilder, Window
 from monitor.oncall.judge import Limits, Question
 from monitor.oncall.nagios import State, read_range, render
-from monitor.oncall.publish_impact import impact, nothing_to_judge
+from monitor.oncall.publish_impact import MOVING, impact, nothing_to_judge
 from tests.nagios_grammar import perf_of
 from tests.oncall_evidence import NOW_S, evidence
 
@@ -75,15 +75,28 @@ def test_the_line_holds_ratio_p_value_over_all_looks_and_cause() -> None:
     status = impact(RESULT, asked())
     assert "drops inside against outside 11.5 times (6 to 20.2), p 0.02, cause signalling_saturated" in status.summary
     assert status.summary.endswith("12 runs in 12 weeks of 90d")
-    assert "judged by a p-value that stays valid however often one looks" in status.notes
     assert "cause signalling_saturated: fetch p95 16 s inside, 0.04 s outside" in status.notes
     assert "cannot be told apart: anything else that happens on Tuesdays at 10:00" in status.notes
     assert status.notes[-1] == "read docs/runbook.md#publish-impact"
     assert perf_of(render(status))["rate_ratio"] == "11.5"
 
 
+def test_a_fixed_beginning_is_told_and_a_moving_one_warned_of() -> None:
+    fixed = impact(replace(RESULT, windows=1, weeks=1), asked(beginning="2026-07-01"))
+    assert fixed.summary.endswith("1 run in 1 week since 2026-07-01")
+    assert "judged by a p-value that stays valid however often one looks" in fixed.notes
+    assert not [note for note in fixed.notes if "moves with every look" in note]
+    moving = impact(RESULT, asked())
+    assert (
+        "judged by a p-value that stays valid however often one looks, if the beginning stays the same" in moving.notes
+    )
+    assert f"note: {MOVING}" in moving.notes
+
+
 def test_what_does_not_exist_is_undetermined() -> None:
-    blank = replace(RESULT, rate_ratio=None, p_value=None, outcomes=(), verdict=Verdict.INSUFFICIENT_DATA)
+    blank = replace(
+        RESULT, rate_ratio=None, p_value=None, p_anytime=None, outcomes=(), verdict=Verdict.INSUFFICIENT_DATA
+    )
     status = impact(blank, asked())
     assert "weeks (or blocks) needed: 9 for a ratio of 3, 4 for a ratio of 10" in status.notes
     assert perf_of(render(status))["p_value"] == "U"

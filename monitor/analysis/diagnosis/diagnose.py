@@ -83,6 +83,14 @@ def _unseen(evidence: Evidence) -> tuple[str, ...]:
     return tuple(words for words, known in told if not known)
 
 
+def _ordinary(drops: int) -> str:
+    """Drops may well have come in one incident: what is said is that they do not tell of a fault."""
+    if not drops:
+        return "no drops"
+    many = f"{drops} drop{'' if drops == 1 else 's'}"
+    return f"{many}: never most of the agents at once, and none for a reason that tells of a fault"
+
+
 def _all_well(signs: Signs) -> tuple[str, ...]:
     evidence = signs.evidence
     words = [
@@ -91,6 +99,6 @@ def _all_well(signs: Signs) -> tuple[str, ...]:
         for one in (signs.pings, signs.fetch, signs.stun)
         if len(one)
     ]
-    words.append(f"{len(evidence.drops)} drops, none of them together or for a reason that tells of a fault")
+    words.append(_ordinary(len(evidence.drops)))
     own = own_doing(signs)
     return (*words, own) if own else tuple(words)

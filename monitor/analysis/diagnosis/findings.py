@@ -9,7 +9,7 @@ import numpy as np
 
 from monitor.analysis.diagnosis import drops as lost
 from monitor.analysis.diagnosis.clock import steps
-from monitor.analysis.diagnosis.rules import calls, connections, paths, rest
+from monitor.analysis.diagnosis.rules import calls, connections, own, paths, rest
 from monitor.analysis.diagnosis.signs import Signs
 from monitor.analysis.diagnosis.strands import Strand
 from monitor.analysis.diagnosis.together import UNCOUNTED_LEAST
@@ -63,7 +63,7 @@ def _rest(signs: Signs) -> Iterator[str]:
 
 
 def _own(signs: Signs) -> Iterator[str]:
-    if len(signs.distrusted):
+    if own.distrusted(signs):
         yield "our own event loops stood still, or are marked as suspect"
     for one in steps(signs.evidence, signs.lag.stretches):
         yield f"the wall clock jumped by {one.by_s:+.1f} s"

@@ -146,11 +146,14 @@ class Strand:
 
     def told(self, where: Flags) -> str:
         """A sentence with the figures of these rows beside the rest."""
+        tried = self.count(where)
+        if not tried:
+            return f"{self.kind.name}: not measured then"
         before_s, now_s = self.p95_s(~where & ~self.failed), self.p95_s(where & ~self.failed)
         words = [f"{self.kind.name}:"]
         if now_s is not None and before_s is not None:
             words.append(f"{_moved(before_s, now_s)} (p95),")
-        words.append(f"{self.count(self.failed, where):.0f} of {self.count(where):.0f} attempts failed")
+        words.append(f"{self.count(self.failed, where):.0f} of {tried:.0f} attempts failed")
         return " ".join(words)
 
 

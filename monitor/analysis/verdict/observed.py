@@ -10,6 +10,7 @@ import numpy as np
 
 from monitor.analysis.verdict.calendar import LocalCalendar, outside
 from monitor.analysis.verdict.coverage import Coverage, at_site, heads_of
+from monitor.analysis.verdict.limits import INCIDENT_S
 from monitor.analysis.verdict.outcomes import (
     DropOutcome,
     Events,
@@ -164,9 +165,10 @@ def silent_days(
 
 
 def _between_windows(observed: Observed, drops: Drops, begin_s: Floats, end_s: Floats) -> Floats:
-    """Drops of each stretch that lie in no window: what a publish may have done says nothing about who was at work."""
+    """Incidents of each stretch that lie in no window: what a publish may have done says nothing about who worked."""
     noticed_s = drops.noticed_s[~observed.overlaps_window(drops.last_good_s, drops.noticed_s)]
-    return np.asarray(np.searchsorted(noticed_s, end_s) - np.searchsorted(noticed_s, begin_s), dtype=np.float64)
+    began_s = noticed_s[np.diff(noticed_s, prepend=-np.inf) > INCIDENT_S]
+    return np.asarray(np.searchsorted(began_s, end_s) - np.searchsorted(began_s, begin_s), dtype=np.float64)
 
 
 def _site(

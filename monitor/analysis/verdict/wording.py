@@ -58,7 +58,7 @@ def method(
     names = ", ".join(TITLES.get(name, name) for name in outcomes)
     looks = " Judged by a p-value that stays valid however often one looks." if rules.provisional else ""
     return (
-        f"Permutation test over {how}: {dealt}{unit}, {strata} {rows}. Each window with {rules.tail_s:g} s of tail is "
+        f"Permutation test over {how}: {dealt}{unit}; {rows}: {strata}. Each window with {rules.tail_s:g} s of tail is "
         f"compared with the two hours before and after it, as a ratio. Outcomes tested together, each against the "
         f"largest of all: {names}{' and each of these at every site' if sites > 1 else ''}. Latencies by their 90th "
         f"percentile, harm from a factor of {HARM_FLOOR:g} on; timeouts rank above every latency. One-sided, alpha "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from monitor.facts.evidence import Evidence, EvidenceBuilder
 from monitor.facts.markers import Marker
-from monitor.facts.observations import MonitorStarted, Observation
+from monitor.facts.observations import IMPORTED, MonitorStarted, Observation
 from monitor.facts.runs import DEFAULT_LIMIT_S
 from monitor.outputs.journal import JournalError, JournalReader
 from monitor.outputs.sources.collector import no_collection
@@ -26,11 +26,13 @@ def read_journals(
     until_s: float | None = None,
     *,
     limit_s: float = DEFAULT_LIMIT_S,
+    on_import: Callable[[Observation], None] | None = None,
 ) -> Evidence:
     """Everything that these journals tell of since <= time < until (Unix seconds).
 
     A run whose markers were told to several monitors is one window. limit_s: after so long without a sign of life a run
-    has ended as aborted. Raises JournalError, one line, when a journal cannot be read.
+    has ended as aborted. on_import: takes what was imported, which is then no evidence. Raises JournalError, one line,
+    when a journal cannot be read.
     """
     readers = [JournalReader(path) for path in _existing(paths)]
     builder = EvidenceBuilder()
@@ -38,7 +40,10 @@ def read_journals(
     told = [reader.facts(since_s, until_s, on_unread=builder.warnings.append) for reader in readers]
     with no_collection():
         for fact in _in_order(told):
-            observed.add(fact)
+            if on_import is not None and fact.probe == IMPORTED:
+                on_import(fact)
+            else:
+                observed.add(fact)
     builder.simulated |= any(_began_simulated(reader, since_s) for reader in readers)
     markers = [marker for reader in readers for marker in _markers(reader, since_s, until_s)]
     if markers or observed.last_s > -math.inf:

@@ -85,18 +85,21 @@ class Watched:
     def gaps(self) -> list[Stretch]:
         """Stretches in which a site's monitor did not measure, less those that imported drops tell of.
 
-        A site that no monitor ever told anything of has none: what is known of it was imported.
+        A site that no monitor ever told anything of is known from its first imported drop to its last.
         """
         return [
             Stretch(start_s, end_s, name)
             for name, site in self._sites.items()
-            if site.told_s
+            if site.told_s or site.imported
             for gap in merged([*site.blind, *self._silences(site)])
             for start_s, end_s in _without(gap, site.imported)
             if end_s > start_s
         ]
 
     def _silences(self, site: _Site) -> Iterator[_Pair]:
+        if not site.told_s:
+            yield self.first_s, self.last_s
+            return
         told_s = np.sort(np.frombuffer(site.told_s, dtype=np.float64))
         usual_s = float(np.median(np.diff(told_s))) if len(told_s) > 1 else 0.0
         longest_s = max(SILENCE_S, SILENT_INTERVALS * usual_s)

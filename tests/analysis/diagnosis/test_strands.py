@@ -90,3 +90,10 @@ def test_figures_in_words() -> None:
     told = found.told(found.during(found.stretches))
     assert told == "ICE-server fetch: 50 ms before, 4.2 s then (p95), 0 of 6 attempts failed"
     assert (seconds(0.0244), seconds(4.2)) == ("24 ms", "4.2 s")
+
+
+def test_a_strand_without_an_attempt_there_says_so() -> None:
+    builder = EvidenceBuilder()
+    regular(builder, signals.WS_RTT, well(0.03))
+    found = pings(builder)
+    assert found.told(found.failed) == "application ping: not measured then"

@@ -55,6 +55,14 @@ def test_imported_drops_cover_the_time_in_which_nobody_measured() -> None:
     assert watched.gaps() == [Stretch(T0 + 500, T0 + 1000, "here")]
 
 
+def test_a_site_of_imports_beside_a_monitor_is_known_from_its_first_to_its_last() -> None:
+    watched = Watched()
+    pings(watched, 0, 15)
+    pings(watched, 100, 200, site="imported", probe=IMPORTED)
+    pings(watched, 290, 305)
+    assert watched.gaps() == [Stretch(T0, T0 + 100, "imported"), Stretch(T0 + 200, T0 + 305, "imported")]
+
+
 def test_a_site_that_is_known_by_imports_alone_has_no_gaps() -> None:
     watched = Watched()
     pings(watched, 0, 9000, probe=IMPORTED)

@@ -11,6 +11,7 @@ from itertools import chain
 
 import numpy as np
 
+from monitor.facts.counts import counted
 from monitor.outputs.sources.files.header import HeaderError
 
 DELIMITERS = ",;\t"
@@ -146,7 +147,7 @@ class _Quoted:
         if len(row) == self._width or (len(row) > self._width and not "".join(row[self._width :]).strip()):
             return self._width > 1 or bool(row[0].strip())
         if "".join(row).strip():
-            self._tell(line, f"{len(row)} fields; as many as the header has are needed, {self._width}")
+            self._tell(line, f"{counted(len(row), 'field')}; as many as the header has are needed, {self._width}")
         return False
 
     def _line(self) -> str:

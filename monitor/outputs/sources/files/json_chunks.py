@@ -46,6 +46,14 @@ def json_rows(
         yield _columns(rows, lines)
 
 
+def spread_over_lines(text: str) -> str:
+    """What is wrong where a text begins one JSON value over several lines, or a list of objects; `` otherwise."""
+    first = text.lstrip("\ufeff \t\n").partition("\n")[0].strip()
+    if first.startswith("["):
+        return "a JSON array; JSON Lines, one object on each line, are needed"
+    return "one JSON object over several lines; JSON Lines, one on each line, are needed" if first == "{" else ""
+
+
 class _NoRowError(ValueError):
     """JSON, but no row."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,11 +43,11 @@ class BadColumn(Exception):  # noqa: N818 - it is about the column
 
 
 class Problems:
-    """The problems of all files that are read together, in the order in which they were found."""
+    """The problems of all files that are read together, of each file in the order of its lines."""
 
     def __init__(self, skip_bad: bool) -> None:
         self._skip_bad = skip_bad
-        self._lines: dict[str, list[str]] = {}
+        self._lines: dict[str, list[tuple[int, str]]] = {}
         self._counts: dict[str, int] = {}
         self._fatal = 0
 
@@ -55,9 +57,10 @@ class Problems:
         """One more. column: `-` where it is the whole row. Raises UnusableFiles when there are too many to go on."""
         name = str(path)
         lines = self._lines.setdefault(name, [])
-        if len(lines) < SHOWN_PER_FILE:
+        if len(lines) < SHOWN_PER_FILE or line < lines[-1][0]:
             got = "" if value is None else f" (got {shown(value)})"
-            lines.append(f"{path}:{line}:{column}: {what}{got}")
+            insort(lines, (line, f"{path}:{line}:{column}: {what}{got}"), key=itemgetter(0))
+            del lines[SHOWN_PER_FILE:]
         self._counts[name] = self._counts.get(name, 0) + 1
         if fatal or not self._skip_bad:
             self._fatal += 1
@@ -75,7 +78,7 @@ class Problems:
         told: list[str] = []
         for name, lines in self._lines.items():
             more = self._counts[name] - len(lines)
-            told += [*lines, *([f"{name}: ... and {more} more"] if more else [])]
+            told += [*(text for _, text in lines), *([f"{name}: ... and {more} more"] if more else [])]
         return tuple(told)
 
     def check(self) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from monitor.facts import signals
 from monitor.facts.clock import rfc3339
+from monitor.facts.counts import counted
 from monitor.facts.evidence import Drops, Evidence, EvidenceBuilder, Stretch, merged
 from monitor.outputs.sources.collector import no_collection
 from monitor.outputs.sources.files.events import EVENTS, EventRows
@@ -32,6 +33,9 @@ _READ = frozenset(
         *map(signals.call_signal, _CALL_PHASES),
     )
 )
+
+
+Progress = Callable[[Path, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,27 +61,26 @@ class FilesRead:
     skipped_count: int
 
 
-class _Taker(Protocol):
-    doubled: int
-    missing: int
+def read_files(
+    events: Sequence[Path], windows: Sequence[Path], options: FileOptions, progress: Progress | None = None
+) -> FilesRead:
+    """The evidence of these files together. progress: is told how many rows of a file were read, again and again.
 
-    def take(self, chunk: Chunk) -> None: ...
-
-
-def read_files(events: Sequence[Path], windows: Sequence[Path], options: FileOptions) -> FilesRead:
-    """The evidence of these files together. Raises UnusableFiles with every problem that was found."""
+    Raises UnusableFiles with every problem that was found.
+    """
     builder = EvidenceBuilder()
     problems = Problems(options.skip_bad)
     times = TimeReader(options.zone, options.time_format)
     event_rows, window_rows = EventRows(builder, times), WindowRows(times)
     _check_given(options.columns, problems)
+    _warn_repeated((events, windows), builder.warnings)
+    tables = _Tables(options, problems, builder.warnings, progress)
     with no_collection():
-        _read_all(events, EVENTS, event_rows, options, problems, builder.warnings)
-        _read_all(windows, WINDOWS, window_rows, options, problems, builder.warnings)
+        tables.read(events, EVENTS, event_rows)
+        tables.read(windows, WINDOWS, window_rows)
     problems.check()
     builder.windows, overlaps = without_overlaps(window_rows.windows)
-    told = _told(event_rows, window_rows, problems.count, overlaps)
-    builder.warnings += [f"{count} {what}" for count, what in told if count]
+    builder.warnings += _told(event_rows, window_rows, problems.count, overlaps, listed(tables.repaired))
     unknown = [name for name in event_rows.signals if name not in _READ]
     if unknown:
         builder.warnings.append(f"signals that no rule reads: {listed(unknown)}")
@@ -86,18 +89,41 @@ def read_files(events: Sequence[Path], windows: Sequence[Path], options: FileOpt
     return FilesRead(_without_copies(evidence), problems.lines, problems.count)
 
 
-def _read_all(
-    paths: Sequence[Path],
-    layout: Layout,
-    taker: _Taker,
-    options: FileOptions,
-    problems: Problems,
-    warnings: list[str],
-) -> None:
-    for path in dict.fromkeys(path.absolute() for path in paths):
-        shown = next(one for one in paths if one.absolute() == path)
-        for chunk in chunks(shown, layout, options.columns, problems, warnings):
-            _take(chunk, taker.take, shown, problems)
+class _Tables:
+    """Reads files one after the other. repaired: the names of those with times at a change of the clocks."""
+
+    def __init__(
+        self, options: FileOptions, problems: Problems, warnings: list[str], progress: Progress | None
+    ) -> None:
+        self._options = options
+        self._problems = problems
+        self._warnings = warnings
+        self._progress = progress
+        self.repaired: dict[str, None] = {}
+
+    def read(self, paths: Sequence[Path], layout: Layout, taker: EventRows | WindowRows) -> None:
+        """Every row of these files, each file once."""
+        for path in _once(paths):
+            rows, odd = 0, taker.doubled + taker.missing
+            for chunk in chunks(path, layout, self._options.columns, self._problems, self._warnings):
+                rows += len(chunk.lines)
+                _take(chunk, taker.take, path, self._problems)
+                if self._progress is not None:
+                    self._progress(path, rows)
+            if taker.doubled + taker.missing > odd:
+                self.repaired[path.name] = None
+
+
+def _once(paths: Sequence[Path]) -> Iterator[Path]:
+    """Each file once, as it was last called."""
+    return iter({path.absolute(): path for path in paths}.values())
+
+
+def _warn_repeated(given: Iterable[Sequence[Path]], warnings: list[str]) -> None:
+    for paths in given:
+        times = Counter(path.absolute() for path in paths)
+        repeated = [path for path in _once(paths) if times[path.absolute()] > 1]
+        warnings += [f"{path}: given {times[path.absolute()]} times, read once" for path in repeated]
 
 
 def _take(chunk: Chunk, take: Callable[[Chunk], None], path: Path, problems: Problems) -> None:
@@ -113,20 +139,20 @@ def _take(chunk: Chunk, take: Callable[[Chunk], None], path: Path, problems: Pro
             chunk = chunk.without(cell.place for cell in bad.cells)
 
 
-def _told(events: EventRows, windows: WindowRows, skipped: int, overlaps: int) -> list[tuple[int, str]]:
-    """What was repaired, how often."""
-    return [
-        (skipped, "unreadable rows were skipped"),
-        (
-            events.doubled + windows.doubled,
-            "local times come twice, as clocks go back: the earlier one is taken, and the later one as a bound",
-        ),
-        (
-            events.missing + windows.missing,
-            "local times do not exist, as clocks go forward: they are taken as later by the gap",
-        ),
-        (overlaps, "windows overlap or repeat another one of their job: merged"),
-    ]
+def _told(events: EventRows, windows: WindowRows, skipped: int, overlaps: int, odd: str) -> Iterator[str]:
+    """What was repaired, how often. odd: the files with times that come twice or never."""
+    doubled, missing = events.doubled + windows.doubled, events.missing + windows.missing
+    if skipped:
+        yield counted(skipped, "unreadable row was skipped", "unreadable rows were skipped")
+    if doubled:
+        times = counted(doubled, "local time comes twice", "local times come twice")
+        yield f"{times}, as clocks go back, in {odd}: the earlier one is taken, and the later one as a bound"
+    if missing:
+        times = counted(missing, "local time does not exist", "local times do not exist")
+        yield f"{times}, as clocks go forward, in {odd}: taken as later by the gap"
+    if overlaps:
+        runs = counted(overlaps, "window overlaps or repeats", "windows overlap or repeat")
+        yield f"{runs} another one of the same job: merged"
 
 
 def _spanned(
@@ -177,8 +203,10 @@ def _without_copies(evidence: Evidence) -> Evidence:
     removed, kept = int(named.sum()), int((~named).sum())
     warnings = list(evidence.warnings)
     if removed:
-        warnings.append(f"{removed} drops repeat another one of the same time, site, agent and reason: counted once")
+        drops_told = counted(removed, "drop repeats", "drops repeat")
+        warnings.append(f"{drops_told} another one of the same time, site, agent and reason: counted once")
     if kept:
-        warnings.append(f"{kept} drops are like another one but name no agent: all are counted")
+        drops_told = counted(kept, "drop is like another one but names", "drops are like another one but name")
+        warnings.append(f"{drops_told} no agent: all are counted")
     found: Drops = drops.where(keep) if removed else drops
     return replace(evidence, drops=found, warnings=tuple(warnings))

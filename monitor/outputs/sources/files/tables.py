@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
 from pathlib import Path
 
 from monitor.outputs.sources.files.csv_chunks import csv_header, csv_rows
 from monitor.outputs.sources.files.header import Header, HeaderError, header_of, listed
-from monitor.outputs.sources.files.json_chunks import json_rows
+from monitor.outputs.sources.files.json_chunks import json_rows, spread_over_lines
 from monitor.outputs.sources.files.problems import Problems
 from monitor.outputs.sources.files.text_blocks import LONGEST_LINE, NoText, TextBlocks
 
@@ -79,7 +79,14 @@ def _json(
     ignored: dict[str, None] = {}
     theirs = {ours: given.get(ours, ours) for ours in layout.known}
     header = Header({}, theirs)
-    for rows in json_rows(blocks, layout.known, given, ignored, lambda line, what: problems.add(path, line, "-", what)):
+    texts = iter(blocks)
+    first = next(texts, "")
+    spread = spread_over_lines(first)
+    if spread:
+        problems.add(path, 1, "-", spread, fatal=True)
+        return
+    texts = chain([first], texts)
+    for rows in json_rows(texts, layout.known, given, ignored, lambda line, what: problems.add(path, line, "-", what)):
         yield Chunk(rows.columns, rows.lines, header)
     _warn_ignored(path, tuple(ignored), warnings)
 

@@ -25,12 +25,16 @@ _NO_BLOCK = "no block; a randomised row needs the one in which chance decided"
 
 
 class WindowRows:
-    """Reads chunks of WINDOWS. doubled, missing: times at a change of the clocks, as in Moments."""
+    """Reads chunks of WINDOWS; jobs whose names differ by capitals alone are one, called as it was first.
+
+    doubled, missing: times at a change of the clocks, as in Moments.
+    """
 
     def __init__(self, times: TimeReader) -> None:
         self._times = times
         self._told: list[str] = []
         self._names = Names(self._place)
+        self._jobs: dict[str, str] = {}
         self.windows: list[Window] = []
         self.doubled = 0
         self.missing = 0
@@ -56,7 +60,7 @@ class WindowRows:
             window = Window(
                 start_s=float(starts.at_s[place]),
                 end_s=float(ends.at_s[place]),
-                job=told["job"],
+                job=self._jobs.setdefault(told["job"].casefold(), told["job"]),
                 run_id=told["run_id"],
                 strategy=told["strategy"],
                 arm=_arm(told["arm"]),

@@ -39,3 +39,16 @@ def test_stretches_that_the_source_distrusts_are_left_out() -> None:
 
 def test_without_any_of_it_they_are_the_platforms() -> None:
     assert diagnose(late_pings(EvidenceBuilder()).build(), Rules()).cause == "signalling_saturated"
+
+
+def test_a_moment_that_is_marked_as_suspect_is_no_overload() -> None:
+    builder = EvidenceBuilder()
+    regular(builder, signals.WS_RTT, lambda _: (0.025, "ok"))
+    builder.suspects.append(Stretch(START_S + 1100, START_S + 1160))
+    assert diagnose(builder.build(), Rules()).cause == "none"
+
+
+def test_only_what_was_measured_is_told() -> None:
+    builder = late_pings(EvidenceBuilder())
+    builder.suspects.append(Stretch(START_S + 1100, START_S + 1600))
+    assert diagnose(builder.build(), Rules()).causes[0].evidence == ("up to 14% of a site's time is marked as suspect",)

@@ -121,7 +121,10 @@ def test_a_window_may_begin_before_and_end_after_clocks_go_back(tmp_path: Path) 
 def test_a_local_time_that_does_not_exist_is_later_by_the_gap(tmp_path: Path) -> None:
     found = evidence(tmp_path, "time\n2026-03-29 02:30:00\n", zone=BERLIN)
     assert found.drops.noticed_s.tolist() == [parse_rfc3339("2026-03-29T01:30:00Z")]
-    assert any(warning.startswith("1 local times do not exist") for warning in found.warnings)
+    assert any(
+        warning.startswith("1 local time does not exist, as clocks go forward, in 'events.csv': taken")
+        for warning in found.warnings
+    )
 
 
 def test_a_drop_of_a_named_agent_counts_once(tmp_path: Path) -> None:
@@ -130,13 +133,50 @@ def test_a_drop_of_a_named_agent_counts_once(tmp_path: Path) -> None:
     found = evidence(tmp_path, text)
     assert [agent for *_, agent, _, _, _ in told(found)["drops"]] == ["ann", "", ""]
     assert any(warning.startswith("2 drops repeat") for warning in found.warnings)
-    assert any(warning.startswith("1 drops are like another") for warning in found.warnings)
+    assert any(warning.startswith("1 drop is like another one but names no agent") for warning in found.warnings)
 
 
 def test_one_file_named_twice_is_read_once(tmp_path: Path) -> None:
     file = file_of(tmp_path, "events.csv", EVENTS)
     windows = file_of(tmp_path, "windows.csv", WINDOWS)
     assert len(read_files([file, file], [windows], FileOptions()).evidence.drops) == 1
+
+
+def test_a_file_named_twice_is_told(tmp_path: Path) -> None:
+    events, windows = file_of(tmp_path, "e.csv", EVENTS), file_of(tmp_path, "w.csv", WINDOWS)
+    seen: list[tuple[Path, int]] = []
+    found = read_files([events, events], [windows] * 3, FileOptions(), lambda path, rows: seen.append((path, rows)))
+    told = [warning for warning in found.evidence.warnings if "given" in warning]
+    assert told == [f"{events}: given 2 times, read once", f"{windows}: given 3 times, read once"]
+    assert seen == [(events, 1), (windows, 1)]
+
+
+def test_a_repeated_drop_and_window_are_told_in_the_singular(tmp_path: Path) -> None:
+    named = "time,agent\n2026-03-03T10:05:00Z,ann\n2026-03-03T10:05:00Z,ann\n"
+    warnings = evidence(tmp_path, named, WINDOWS + WINDOWS.splitlines()[1] + "\n").warnings
+    assert any(one.startswith("1 drop repeats another one of the same time") for one in warnings)
+    assert "1 window overlaps or repeats another one of the same job: merged" in warnings
+
+
+def test_problems_are_told_in_the_order_of_lines(tmp_path: Path) -> None:
+    rows = "".join(f"2026-03-03T10:05:00Z,{'x' if n < 9 else ''}\n{'soon,' if n > 3 else ','}\n" for n in range(30))
+    lines = problems(tmp_path, "time,code\n" + rows)
+    numbers = [int(line.split(":")[1]) for line in lines[:-1]]
+    assert numbers == sorted(numbers)
+    assert numbers[0] == 2
+
+
+def test_json_over_several_lines_is_one_problem(tmp_path: Path) -> None:
+    for content, words in (
+        ('[\n{"time": "2026-03-03T10:05:00Z"},\n{}\n]', "a JSON array; JSON Lines"),
+        ('[{"time": "2026-03-03T10:05:00Z"}]', "a JSON array; JSON Lines"),
+        ('{\n "time": "2026-03-03T10:05:00Z"\n}\n', "one JSON object over several lines"),
+    ):
+        file, windows = file_of(tmp_path, "e.json", content), file_of(tmp_path, "w.csv", WINDOWS)
+        with pytest.raises(UnusableFiles) as error:
+            read_files([file], [windows], FileOptions(skip_bad=True))
+        (line,) = error.value.lines
+        assert line.startswith(f"{file}:1:-: {words}")
 
 
 def test_several_files_are_one_evidence_and_the_time_between_their_spans_a_gap(tmp_path: Path) -> None:
@@ -187,7 +227,7 @@ BAD_EVENTS: dict[str, tuple[str | bytes, str]] = {
     "code": (f"time,code\n{TIME},1.5\n", "2:code: not a close code; a whole number from 0 to 99999 is needed"),
     "weight": (f"time,kind,signal,value,weight\n{TIME},sample,a,1,0\n", "2:weight: not above 0; a number above 0"),
     "suspect": (f"time,kind,signal,value,suspect\n{TIME},sample,a,1,x\n", "2:suspect: an unknown word; one of false"),
-    "short row": (f"time,agent\n{TIME}\n", "2:-: 1 fields; as many as the header has are needed, 2"),
+    "short row": (f"time,agent\n{TIME}\n", "2:-: 1 field; as many as the header has are needed, 2"),
     "long row": (f"time,agent\n{TIME},a,b\n", "2:-: 3 fields; as many as the header has are needed, 2"),
     "open quote": (f'time,agent\n{TIME},"ann\n', "2:-: no CSV: unexpected end of data"),
     "quote amid": (f'time,agent\n{TIME},"a"b\n', "2:-: no CSV: ',' expected after '\"'"),
@@ -217,8 +257,8 @@ def test_each_kind_of_bad_events_is_one_line(tmp_path: Path, kind: str) -> None:
 
 BAD_JSON = {
     "no JSON": ("{'time': 1}\n", "1:-: no JSON; an object on one line is needed"),
-    "no object": ("[1]\n", "1:-: no object; one JSON object on each line is needed"),
-    "deep": ("[" * 100_000 + "\n", "1:-: no JSON; an object on one line is needed"),
+    "no object": (f'{{"time": "{TIME}"}}\n[1]\n', "2:-: no object; one JSON object on each line is needed"),
+    "deep": ('{"a":' * 100_000 + "\n", "1:-: no JSON; an object on one line is needed"),
     "nested": ('{"time": ["2026"]}\n', "1:-: time is no plain value; text, a number, true, false or null is needed"),
     "NaN": ('{"time": "' + TIME + '", "kind": "connected", "value": NaN}\n', f"1:value: {NO_NUMBER} (got 'nan')"),
     "huge number": ('{"time": ' + "1" * 5000 + "}\n", "1:-: no JSON; an object on one line is needed"),

@@ -50,6 +50,14 @@ def test_every_column_of_windows(tmp_path: Path) -> None:
     )
 
 
+def test_jobs_whose_names_differ_by_capitals_and_blanks_are_one(tmp_path: Path) -> None:
+    text = (
+        "start,end,job\n2026-03-03T10:00:00Z,2026-03-03T10:20:00Z,Weekly publish\n"
+        "2026-03-04T10:00:00Z,2026-03-04T10:20:00Z, weekly PUBLISH \n"
+    )
+    assert [one.job for one in evidence(tmp_path, windows=text).windows] == ["Weekly publish", "Weekly publish"]
+
+
 def window(start_s: float, end_s: float, **told: Any) -> Window:
     """A window of the job `weekly`."""
     return Window(start_s=start_s, end_s=end_s, **{"job": "weekly", **told})
