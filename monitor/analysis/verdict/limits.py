@@ -56,10 +56,15 @@ def rate_ratio(windows: Tally, others: Tally, *, seed: int = 0) -> Ratio:
 
 
 def _by_incidents(inside: float, other: float, share: float, ratio: float) -> tuple[float, float]:
-    """The limits of the ratio of incidents, carried over to drops: an incident may be larger in a window than out."""
+    """The limits of the ratio of incidents, also carried over to drops, of which the wider ones hold.
+
+    An incident may be larger in a window than out; but a few small ones do not say that the next one will be small.
+    """
     low, high = _exact(inside, other, share)
     of_incidents = inside / other / share
-    return (low, high) if of_incidents <= 0 else (ratio * low / of_incidents, ratio * high / of_incidents)
+    if of_incidents <= 0:
+        return low, high
+    return min(low, ratio * low / of_incidents), max(high, ratio * high / of_incidents)
 
 
 def _ratio(inside: Floats, base: Floats, other: Floats, other_base: Floats) -> Floats:

@@ -48,3 +48,12 @@ def test_drops_of_one_incident_count_as_one() -> None:
 def test_nothing_to_compare_with_is_no_ratio() -> None:
     assert rate_ratio(tally([3.0] * 6), tally([0.0] * 24)) == Ratio()
     assert rate_ratio(tally([3.0] * 6), tally([])) == Ratio()
+
+
+def test_one_small_incident_in_the_windows_does_not_acquit_against_few_large_ones() -> None:
+    found = rate_ratio(
+        tally([1.0, *[0.0] * 5], [1.0, *[0.0] * 5]), tally([100.0, *[0.0] * 5] * 4, [1.0, *[0.0] * 5] * 4)
+    )
+    assert found.ratio == pytest.approx(0.01)
+    assert found.high is not None
+    assert found.high > 2.0
