@@ -1,4 +1,4 @@
-"""The rate ratio of drops and its limits: days are resampled, and incidents, never single drops, are counted; pure."""
+"""The rate ratio of drops and its limits: days are resampled, and drops count as few as they flock; pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rate_ratio(windows: Tally, others: Tally, *, seed: int = 0) -> Ratio:
     """Drops in windows against expectation, over the same on the other days, with 95 % limits.
 
     The wider of two limits holds on each side: that of resampled weeks, which knows how days differ, and the exact one
-    over incidents, which knows how few they are.
+    over drops divided by how much they flock, which knows how few there are.
     """
     by_expected = bool(windows.expected.sum() > 0 and others.expected.sum() > 0)
     base = [one.expected if by_expected else one.agent_hours for one in (windows, others)]
@@ -47,7 +47,8 @@ def rate_ratio(windows: Tally, others: Tally, *, seed: int = 0) -> Ratio:
     if share <= 0 or others.inside.sum() <= 0:
         return Ratio()
     ratio = float(windows.inside.sum() / others.inside.sum() / share)
-    low, high = _by_incidents(float(windows.incidents.sum()), float(others.incidents.sum()), share, ratio)
+    flock = _flocking(others)
+    low, high = _exact(float(windows.inside.sum()) / flock, float(others.inside.sum()) / flock, share)
     resampled = _resampled(windows, others, base, seed)
     if len(resampled):
         low = min(low, float(np.quantile(resampled, (1 - LEVEL) / 2, method="lower")))
@@ -55,16 +56,13 @@ def rate_ratio(windows: Tally, others: Tally, *, seed: int = 0) -> Ratio:
     return Ratio(ratio, min(low, ratio), max(high, ratio) if np.isfinite(high) else None)
 
 
-def _by_incidents(inside: float, other: float, share: float, ratio: float) -> tuple[float, float]:
-    """The limits of the ratio of incidents, also carried over to drops, of which the wider ones hold.
-
-    An incident may be larger in a window than out; but a few small ones do not say that the next one will be small.
-    """
-    low, high = _exact(inside, other, share)
-    of_incidents = inside / other / share
-    if of_incidents <= 0:
-        return low, high
-    return min(low, ratio * low / of_incidents), max(high, ratio * high / of_incidents)
+def _flocking(others: Tally) -> float:
+    """How much more drops vary from cell to cell than if each came by itself, at least 1 (quasi-Poisson dispersion)."""
+    usual = others.expected * others.inside.sum() / max(float(others.expected.sum()), 1e-12)
+    known = usual > 0
+    if not known.any():
+        return max(1.0, float(others.inside.sum() / max(1.0, others.incidents.sum())))
+    return max(1.0, float(np.mean((others.inside[known] - usual[known]) ** 2 / usual[known])))
 
 
 def _ratio(inside: Floats, base: Floats, other: Floats, other_base: Floats) -> Floats:
@@ -73,7 +71,7 @@ def _ratio(inside: Floats, base: Floats, other: Floats, other_base: Floats) -> F
 
 
 def _exact(inside: float, other: float, share: float) -> tuple[float, float]:
-    """Clopper and Pearson's limits of the share of incidents that fall into windows, as a ratio of rates."""
+    """Clopper and Pearson's limits of the share that falls into windows, as a ratio of rates."""
     from scipy.special import betaincinv
 
     total, tail = inside + other, (1 - LEVEL) / 2

@@ -36,13 +36,13 @@ def test_equal_rates_are_a_ratio_of_one_within_its_limits() -> None:
     assert found.low < 1.0 < found.high
 
 
-def test_drops_of_one_incident_count_as_one() -> None:
+def test_drops_that_come_in_flocks_count_as_fewer() -> None:
     alone = rate_ratio(tally([5.0] * 6), tally([1.0] * 24))
-    together = rate_ratio(tally([5.0] * 6, [1.0] * 6), tally([1.0] * 24, [0.2] * 24))
+    in_flocks = rate_ratio(tally([5.0] * 6), tally([6.0, *[0.0] * 5] * 4))
     assert alone.low is not None
-    assert together.low is not None
-    assert together.low < alone.low
-    assert together.ratio == alone.ratio == pytest.approx(5.0)
+    assert in_flocks.low is not None
+    assert in_flocks.low < alone.low
+    assert in_flocks.ratio == alone.ratio == pytest.approx(5.0)
 
 
 def test_nothing_to_compare_with_is_no_ratio() -> None:
