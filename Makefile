@@ -20,7 +20,8 @@ test: $(VENV)/.dev ## lint, types and the whole test suite with branch coverage
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -m "not long" -n 2 --dist loadgroup --cov --cov-report=term $(TEST_ARGS)
+	@$(BIN)/pytest -m "calculating and not long" -n auto --timeout 900 --cov --cov-report= $(TEST_ARGS)
+	@$(BIN)/pytest -m "not calculating and not long" --cov --cov-append --cov-report=term $(TEST_ARGS)
 
 test-long: $(VENV)/.dev ## the checks that take minutes to an hour
 	@$(BIN)/pytest -m long $(TEST_ARGS)

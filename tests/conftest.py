@@ -16,19 +16,19 @@ for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _usual)
 
-# Rooms that only calculate. Their tests share the machine's second core with the others, which use real sockets and
-# clocks and therefore run one after another in one worker.
+# Rooms that only calculate. Their tests run first, on every core at once; the others, which use real sockets and
+# clocks, run one after another with the machine to themselves.
 CALCULATING = (
-    *("analysis", "config", "facts", "golden", "histories"),
+    *("analysis", "config", "facts", "golden", "histories", "oncall"),
+    *("outputs/sources/analytics", "outputs/sources/files"),
     *("publish/flow", "publish/plan", "publish/strategy"),
     *("simulator/history", "simulator/virtual", "simulator/world"),
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell the workers of `-n` which tests stay together."""
-    root = Path(__file__).parent
-    rooms = [root / room for room in CALCULATING]
+    """Mark the tests that only calculate."""
+    rooms = [Path(__file__).parent / room for room in CALCULATING]
     for item in items:
-        if not any(item.path.is_relative_to(room) for room in rooms):
-            item.add_marker(pytest.mark.xdist_group("real"))
+        if any(item.path.is_relative_to(room) for room in rooms):
+            item.add_marker(pytest.mark.calculating)
