@@ -22,7 +22,7 @@ from monitor.outputs.sources.prometheus.reading import read_prometheus
 from monitor.simulator.history.history import BackgroundDrops, HistoryPlan, facts
 from monitor.simulator.world.scenario import load_scenario
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 PLAN = HistoryPlan(
     start=date(2026, 9, 14),
