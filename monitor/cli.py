@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # until main() takes over: Ctrl-C while importing ends without a traceback
+import typer
 
-import logging  # noqa: E402
-import os  # noqa: E402
-import sys  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Annotated, NoReturn  # noqa: E402
-
-import typer  # noqa: E402
-
-from monitor.cli_check import add_check_word  # noqa: E402
-from monitor.cli_publish import add_publish_words  # noqa: E402
-from monitor.cli_verdict import add_verdict_words  # noqa: E402
+from monitor.cli_check import add_check_word
+from monitor.cli_publish import add_publish_words
+from monitor.cli_verdict import add_verdict_words
 
 OK, DOWN, USAGE = 0, 1, 2
 INTERRUPTED = 130

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from monitor.facts import signals
-from monitor.facts.evidence import Evidence, EvidenceBuilder
+from monitor.facts.evidence import Evidence
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.oncall.judge import Limits, Question
 
 NOW_S = 1_790_000_000.0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,3 +135,12 @@ def test_ctrl_c_ends_cleanly(words: tuple[str, ...], first_words: str | None) ->
         _, stderr = process.communicate(timeout=HANG_S)
         assert process.returncode == 0
         assert "Traceback" not in stderr
+
+
+def test_importing_the_words_leaves_the_signals_alone() -> None:
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import monitor.cli; "
+        "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler; import monitor.__main__; "
+        "assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from monitor.analysis.verdict.rules import Rules
 from monitor.facts import signals
 from monitor.facts.runs import DEFAULT_LIMIT_S
+from monitor.outputs.journal import DEFAULT_PATH
 
 if TYPE_CHECKING:  # reading settings takes longer than a whole check without any
     from monitor.config.model import Settings
@@ -29,7 +30,7 @@ class Asked:
     of life a publish run has ended as aborted.
     """
 
-    journal: Path = Path("softphone.db")
+    journal: Path = DEFAULT_PATH
     site: str = ""
     intervals: dict[str, float] = field(default_factory=dict)
     settings: Settings | None = None

@@ -14,7 +14,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from monitor.analysis.experiment.blocks import Cell
-from monitor.analysis.experiment.randomised import PRIMARY_SIGNALS, ExperimentResult, SignalResult, Verdict
+from monitor.analysis.experiment.randomised import PRIMARY_SIGNALS, ExperimentResult, SignalResult
+from monitor.analysis.verdict.result import Verdict
 from monitor.publish.load import LoadResult
 from monitor.publish.plan.blocks import PUBLISH, PlannedBlock
 

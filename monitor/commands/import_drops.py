@@ -12,11 +12,11 @@ from pathlib import Path
 from monitor.commands.analyze import FileWords, file_options, say_all
 from monitor.commands.calendar_words import BadWords, CalendarWords, told_by
 from monitor.config.load import ConfigErrors, load
-from monitor.facts.counts import counted
 from monitor.facts.evidence import Evidence
 from monitor.facts.failures import DISCONNECT_REASONS, Layer
 from monitor.facts.observations import IMPORTED, Disconnected
-from monitor.outputs.journal import QUEUE_LIMIT, Journal, JournalError, JournalReader
+from monitor.facts.words import counted
+from monitor.outputs.journal import DEFAULT_PATH, QUEUE_LIMIT, Journal, JournalError, JournalReader
 from monitor.outputs.sources.analytics.conversations import EndingsFound, read_conversations
 from monitor.outputs.sources.files.json_chunks import spread_over_lines
 from monitor.outputs.sources.files.problems import Problems, UnusableFiles
@@ -27,7 +27,6 @@ from monitor.outputs.sources.files.text_blocks import NoText, TextBlocks
 OK, USAGE = 0, 2
 CSV, CONVERSATIONS = "csv", "conversation-details"
 KINDS = (CSV, CONVERSATIONS)
-DEFAULT_JOURNAL = Path("softphone.db")
 REPORTED = "reported"
 WRITE_DEADLINE_S = 60.0
 _OF_CONVERSATIONS = ('"conversations"', '"conversationId"', '"participants"')
@@ -40,7 +39,7 @@ _Identity = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOptions:
-    """What to import, and into which journal: the one given, else the configuration's, else DEFAULT_JOURNAL."""
+    """What to import, and into which journal: the one given, else the configuration's, else DEFAULT_PATH."""
 
     file: Path
     kind: str | None = None
@@ -90,7 +89,7 @@ def run_import(options: ImportOptions) -> int:
 def _place(options: ImportOptions) -> tuple[Path, str, str | None]:
     """The journal, the site of rows that name none, and the time zone."""
     if options.config is None:
-        return options.journal or DEFAULT_JOURNAL, options.site or "", options.tz
+        return options.journal or DEFAULT_PATH, options.site or "", options.tz
     settings = load(options.config)
     site = settings.site if options.site is None else options.site
     return options.journal or Path(settings.journal.path), site, options.tz or settings.timezone

@@ -16,12 +16,11 @@ from monitor.config.model import Settings
 from monitor.config.rules import duration_s
 from monitor.facts.clock import Clock, SystemClock, parse_rfc3339
 from monitor.facts.evidence import Evidence
-from monitor.outputs.journal import JournalError
+from monitor.outputs.journal import DEFAULT_PATH, JournalError
 from monitor.outputs.sources.prometheus.api import PrometheusError
 
 OK, BAD_INPUT = 0, 2
 PROMETHEUS_SINCE_S: Final = 90 * 86_400.0  # read back so far where --since says nothing: a server may remember years
-DEFAULT_JOURNAL: Final = Path("softphone.db")
 
 
 class CannotReport(Exception):  # noqa: N818 - it is told, not handled
@@ -130,7 +129,7 @@ def _evidence(options: ReportOptions, settings: Settings | None, since_s: float 
         return read_prometheus(options.prometheus, begin_s, until_s, limit_s=limit_s)
     from monitor.outputs.sources.journals import read_journals
 
-    of_config = Path(settings.journal.path) if settings is not None else DEFAULT_JOURNAL
+    of_config = Path(settings.journal.path) if settings is not None else DEFAULT_PATH
     paths = options.journals or (of_config,)
     folders = [f"{path}: a directory; the file of a journal is needed" for path in paths if path.is_dir()]
     if folders:

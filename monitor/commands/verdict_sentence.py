@@ -11,7 +11,7 @@ from monitor.analysis.verdict.result import OutcomeResult, Result, Verdict
 from monitor.analysis.verdict.rules import Rules
 from monitor.analysis.verdict.wording import TITLES
 from monitor.facts import signals
-from monitor.facts.counts import counted
+from monitor.facts.words import counted
 
 LEAST_P: Final = 0.0001
 NAMES: Final = {**TITLES, signals.API: "REST calls of the monitor", signals.RECONNECT: "reconnects"}

@@ -11,7 +11,7 @@ from monitor.analysis.diagnosis.result import NONE, UNKNOWN, CauseFound
 from monitor.analysis.verdict.result import Onset, OutcomeResult, Result, StrategyResult
 from monitor.analysis.verdict.rules import ALPHA, MARGIN
 from monitor.commands.verdict_sentence import chance, limits, listed, probability, ratio, sentence, title
-from monitor.facts.counts import counted
+from monitor.facts.words import counted
 
 WIDTH: Final = 100
 SIMULATED: Final = "SIMULATED"

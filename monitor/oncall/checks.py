@@ -8,6 +8,7 @@ import numpy as np
 
 from monitor.facts import signals
 from monitor.facts.evidence import Drops, Flags, Series
+from monitor.facts.words import counted
 from monitor.oncall.figures import STEADY, View, doubts, incidents, percent, quantile
 from monitor.oncall.nagios import number
 from monitor.oncall.told import (
@@ -19,7 +20,6 @@ from monitor.oncall.told import (
     largest,
     outcomes,
     reasons,
-    several,
     share,
     time_text,
     weight_of,
@@ -73,7 +73,7 @@ def signalling(view: View) -> Told:
     fetch = f"p95 {time_text(p95)}, {count_text(failed)} of {count_text(fetched)} failed" if fetched else "not tried"
     return Told(
         summary=f"{count_text(standing.up)} of {count_text(standing.expected)} connected, "
-        f"ICE-server fetch {fetch}, {several(reconnects, 'reconnect')}",
+        f"ICE-server fetch {fetch}, {counted(reconnects, 'reconnect')}",
         figures=(
             Figure("connected", percent(standing.up, standing.expected), "%", 100.0),
             _offline(view),
@@ -149,9 +149,9 @@ def disconnects(view: View) -> Told:
     if 0 < len(real) < FEW_DROPS:
         notes.append(f"fewer than {FEW_DROPS} drops are a WARNING at most: one softphone alone makes any rate high")
     return Told(
-        summary=f"{several(len(real), 'drop')} in {several(incidents(real.noticed_s), 'incident')}, "
+        summary=f"{counted(len(real), 'drop')} in {counted(incidents(real.noticed_s), 'incident')}, "
         f"{shown} over {_agent_hours(hours)}"
-        + (f", beside {several(view.imported, 'imported drop')}" if view.imported else ""),
+        + (f", beside {counted(view.imported, 'imported drop')}" if view.imported else ""),
         figures=(
             Figure("drop_rate", rate, grave=len(real) >= FEW_DROPS),
             Figure("drops", float(len(real))),

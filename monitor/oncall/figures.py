@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.facts import signals
-from monitor.facts.evidence import ALL_SITES, Codes, Drops, Evidence, Flags, Floats, Series, Stretch, merged
+from monitor.facts.evidence import ALL_SITES, Codes, Drops, Evidence, Flags, Floats, Series, Stretch, begins_incident
+from monitor.facts.stretches import merged
 
 HARMLESS_S = 0.05  # own lag only ever adds: a flagged sample that is still this fast hides nothing a check looks for
-INCIDENT_S = 60.0
 # Facts of these come at their own steady pace, so that silence means that nobody measures any more.
 STEADY = (
     signals.WS_RTT,
@@ -22,13 +22,6 @@ STEADY = (
     signals.ICE_SERVERS,
     signals.ICE_GATHERING,
     signals.API,
-)
-
-_NO_NUMBERS: Floats = np.empty(0)
-_NO_CODES: Codes = np.empty(0, dtype=np.int32)
-_NO_FLAGS: Flags = np.empty(0, dtype=np.bool_)
-_NOTHING = Series(
-    _NO_NUMBERS, _NO_NUMBERS, _NO_CODES, _NO_CODES, _NO_CODES, _NO_CODES, _NO_CODES, _NO_FLAGS, _NO_NUMBERS
 )
 
 
@@ -60,7 +53,7 @@ class View:
         """Every attempt at a signal here, empty where there is none."""
         whole = self.evidence.series.get(signal)
         if whole is None:
-            return _NOTHING
+            return self.evidence.no_series
         within = whole.where(self._within(whole.at_s))
         return within.where(within.site == self.evidence.code(self.site))
 
@@ -156,8 +149,8 @@ def interval_s(series: Series) -> float | None:
 
 
 def incidents(noticed_s: Floats) -> int:
-    """Drops in order of time, those within 60 s of the one before counted once."""
-    return int(len(noticed_s) > 0) + int((np.diff(noticed_s) > INCIDENT_S).sum())
+    """Drops in order of time, those within a minute of the one before counted once."""
+    return int(begins_incident(noticed_s).sum())
 
 
 def doubts(view: View) -> tuple[float, float]:

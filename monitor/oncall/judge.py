@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from monitor.facts.evidence import Evidence
+from monitor.facts.words import counted
 from monitor.oncall.figures import STEADY, View, doubts, interval_s
 from monitor.oncall.limits import Check
 from monitor.oncall.nagios import Perf, Range, State, Status, number, read_range, worst
-from monitor.oncall.told import Figure, several, time_text
+from monitor.oncall.told import Figure, time_text
 
 RUNBOOK = "docs/runbook.md"
 SIMULATED = "SIMULATED"
@@ -118,7 +119,7 @@ def every(statuses: Iterable[Status]) -> Status:
     return Status(
         name="all",
         state=state,
-        summary=simulated + (bad or f"{several(len(told), 'check')} well"),
+        summary=simulated + (bad or f"{counted(len(told), 'check')} well"),
         notes=tuple(
             f"{status.name.upper()} {status.state.name} - {status.summary} ({RUNBOOK}#{status.name})" for status in told
         ),
@@ -157,7 +158,7 @@ def asked_text(question: Question) -> str:
 def _imports_alone(question: Question, imported: Mapping[str, int]) -> str:
     """What is said of sites that nothing is known of but imported drops; empty where there is none."""
     counts = [
-        f"{several(count, 'imported drop')}{f' at {_named(site)}' if len(imported) > 1 else ''}"
+        f"{counted(count, 'imported drop')}{f' at {_named(site)}' if len(imported) > 1 else ''}"
         for site, count in sorted(imported.items())
         if count
     ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from monitor.analysis.verdict.result import Result, Verdict
+from monitor.facts.words import counted
 from monitor.oncall.judge import Limits, Question, asked_text, labelled, period_text, remarks, unknown
 from monitor.oncall.nagios import Perf, Range, State, Status, number, worst
-from monitor.oncall.told import several
 
 NAME = "publish-impact"
 STALE_S = 26 * 3600.0  # a verdict over weeks outlives a night, not a day without any fact
@@ -50,7 +50,7 @@ def impact(result: Result, question: Question) -> Status:
     summary = (
         f"verdict {result.verdict.value}: {meaning}; drops inside against outside {_ratio(result)}, "
         f"p {_number(result.judged_by)}, cause {result.diagnosis.cause}, "
-        f"{several(result.windows, 'run')} in {several(result.weeks, 'week')}"
+        f"{counted(result.windows, 'run')} in {counted(result.weeks, 'week')}"
     )
     period = asked_text(question) if question.beginning else f"of {period_text(question)}"
     return Status(

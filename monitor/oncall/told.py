@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.facts.evidence import Drops, Flags, Series
+from monitor.facts.words import seconds_text
 from monitor.oncall.figures import View, percent, quantile
 
 MOST_TARGETS = 8  # servers, operations or processes that get a line of their own
@@ -85,13 +86,6 @@ def count_text(count: float) -> str:
     return f"{count:.0f}"
 
 
-def several(count: float, what: str) -> str:
-    """`1 drop`, `3 drops`."""
-    return f"{count_text(count)} {what}{'' if count == 1 else 's'}"
-
-
 def time_text(seconds: float | None) -> str:
-    """Seconds as people say them."""
-    if seconds is None:
-        return "unmeasured"
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    """Seconds as people say them, or that there are none."""
+    return "unmeasured" if seconds is None else seconds_text(seconds)

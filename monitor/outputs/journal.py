@@ -22,6 +22,7 @@ from monitor.outputs.rows import FactRow, compact, fact_row, marker_of, marker_r
 
 log = logging.getLogger(__name__)
 
+DEFAULT_PATH = Path("softphone.db")  # of a command that names none; the settings' default as well
 SCHEMA_VERSION = 1
 SCHEMA = (
     "CREATE TABLE schema_version (version INTEGER NOT NULL)",

@@ -20,7 +20,8 @@ import numpy as np
 import yaml
 
 from monitor.facts import signals
-from monitor.facts.evidence import Evidence, EvidenceBuilder, Heads
+from monitor.facts.evidence import Evidence, Heads
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.facts.markers import Marker
 from monitor.facts.observations import Observation
 from monitor.outputs.sources.files.export import write_events, write_windows

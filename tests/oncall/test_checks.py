@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder, Stretch
+from monitor.facts.evidence import Stretch
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.oncall.judge import judge
 from monitor.oncall.limits import CHECKS
 from monitor.oncall.nagios import State, Status

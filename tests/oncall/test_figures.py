@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder, Stretch
+from monitor.facts.evidence import Stretch
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.oncall.figures import View, doubts, incidents, interval_s, percent, quantile
 from tests.oncall_evidence import NOW_S, SINCE_S, adding, dropping, evidence
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder, Stretch
+from monitor.facts.evidence import Stretch
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.oncall.judge import Limits, every, judge, measured_sites, unknown
 from monitor.oncall.limits import CHECKS
 from monitor.oncall.nagios import State, read_range, render

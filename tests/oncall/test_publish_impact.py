@@ -8,7 +8,8 @@ import pytest
 
 from monitor.analysis.diagnosis.result import CauseFound, Diagnosis
 from monitor.analysis.verdict.result import OutcomeResult, Result, SiteResult, Verdict
-from monitor.facts.evidence import EvidenceBuilder, Window
+from monitor.facts.evidence import Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.oncall.judge import Limits, Question
 from monitor.oncall.nagios import State, read_range, render
 from monitor.oncall.publish_impact import MOVING, impact, nothing_to_judge

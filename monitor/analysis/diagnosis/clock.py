@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from monitor.analysis.diagnosis.episodes import Stretches, within
+from monitor.analysis.diagnosis.episodes import Stretches
 from monitor.analysis.diagnosis.strands import grouped
 from monitor.facts import signals
 from monitor.facts.evidence import NOTHING, Evidence, Floats, Series
+from monitor.facts.stretches import within
 
 GRIDS: Final = (  # what is measured slot by slot, and told with its length
     signals.NOTIFICATION_RTT,

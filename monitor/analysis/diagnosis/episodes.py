@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.facts.evidence import Codes, Flags, Floats, merged
+from monitor.facts.evidence import Codes, Flags, Floats
+from monitor.facts.stretches import merged, within
 
 APART_S = 180.0  # bad attempts further apart than this, and than three usual intervals, belong to different stretches
 LEAST_BAD = 2.0  # one bad attempt is chance
@@ -53,16 +54,6 @@ NO_STRETCHES = Stretches(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int32), 
 def joined(*several: Stretches) -> Stretches:
     """All of several in one."""
     return Stretches(*(np.concatenate([getattr(one, name) for one in several]) for name in Stretches.__slots__))
-
-
-def within(at_s: Floats, times: list[tuple[float, float]]) -> Flags:
-    """Which moments lie in one of these stretches, that are in order and do not overlap."""
-    if not times:
-        return np.zeros(len(at_s), dtype=np.bool_)
-    starts, ends = np.array(times).T
-    place = np.searchsorted(starts, at_s, side="right") - 1
-    found: Flags = (place >= 0) & (at_s <= ends[np.maximum(place, 0)])
-    return found
 
 
 def inside(at_s: Floats, site: Codes, of: Stretches, before_s: float = 0.0, after_s: float = 0.0) -> Flags:

@@ -9,11 +9,12 @@ from typing import Final
 import numpy as np
 
 from monitor.analysis.diagnosis import strands
-from monitor.analysis.diagnosis.episodes import NO_STRETCHES, Stretches, joined, within
+from monitor.analysis.diagnosis.episodes import NO_STRETCHES, Stretches, joined
 from monitor.analysis.diagnosis.strands import Strand, strand
 from monitor.analysis.diagnosis.together import CommonDrop, common_drops
 from monitor.analysis.verdict.rules import Rules
-from monitor.facts.evidence import Evidence, Flags, Stretch, merged
+from monitor.facts.evidence import Evidence, Flags, Stretch
+from monitor.facts.stretches import merged, within
 
 HERD_S: Final = 180.0  # trouble that begins so soon after a common drop is that of everybody coming back
 AROUND_LAG_S: Final = 90.0  # own lag is sampled now and then: what was measured so close to it is not trusted either

@@ -9,9 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.analysis.diagnosis.episodes import Stretches, inside, stretches_of, within
+from monitor.analysis.diagnosis.episodes import Stretches, inside, stretches_of
 from monitor.facts import signals
 from monitor.facts.evidence import Codes, Evidence, Flags, Floats, Series
+from monitor.facts.stretches import within
+from monitor.facts.words import seconds_text
 
 NOBODY_ASKED: Final = ("not_connected", "cancelled", "unsupported", "error")  # these attempts measured nothing
 
@@ -206,10 +208,5 @@ def _levels(rows: Series, by: tuple[str, ...], measured: Flags) -> Floats:
 
 def _moved(before_s: float, now_s: float) -> str:
     if now_s < 1.5 * before_s:
-        return f"flat at {seconds(now_s)}"
-    return f"{seconds(before_s)} before, {seconds(now_s)} then"
-
-
-def seconds(value_s: float) -> str:
-    """Seconds for people: 24 ms, 4.2 s."""
-    return f"{value_s * 1000:.0f} ms" if abs(value_s) < 1.0 else f"{value_s:.1f} s"
+        return f"flat at {seconds_text(now_s)}"
+    return f"{seconds_text(before_s)} before, {seconds_text(now_s)} then"

@@ -6,7 +6,6 @@ import math
 import statistics
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from monitor.analysis.experiment.blocks import (
     NONE,
@@ -21,6 +20,7 @@ from monitor.analysis.experiment.blocks import (
     tabulate,
 )
 from monitor.analysis.experiment.rerandomisation import Tested, assignment_count, rerandomise
+from monitor.analysis.verdict.result import Verdict
 
 PRIMARY_SIGNALS = ("ws_rtt_seconds", "ice_servers_seconds")
 LAG_SIGNAL = "loop_lag_seconds"
@@ -32,15 +32,6 @@ SUSPECT_LIMIT = 0.5  # more than this share of an arm's samples left out: the re
 LAG_LIMIT = 0.25  # own lag that rose by more than this share of the slow-down may be its cause
 FEW_SAMPLES = 5
 BEYOND_MEASURED = 2.0  # a block whose median is a timeout ranks as this many times the largest latency measured
-
-
-class Verdict(StrEnum):
-    """What the experiment says; the first that holds, in this order."""
-
-    INSUFFICIENT_DATA = "insufficient_data"
-    CAUSED = "caused"
-    NOT_ASSOCIATED = "not_associated"
-    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)

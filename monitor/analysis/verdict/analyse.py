@@ -13,7 +13,6 @@ from monitor.analysis.verdict.case import Case, controls_of, prepare
 from monitor.analysis.verdict.decide import Grounds, decide, stands_out
 from monitor.analysis.verdict.dose import dose_of, dose_response
 from monitor.analysis.verdict.figures import Counted, Tallies, counted, exposure_of, results_of, tally, window_excess
-from monitor.analysis.verdict.observed import Observed, Site
 from monitor.analysis.verdict.onset import onsets, order
 from monitor.analysis.verdict.outcomes import DROPS
 from monitor.analysis.verdict.permutation import permute
@@ -42,14 +41,22 @@ def analyse(evidence: Evidence, rules: Rules | None = None) -> Result:
     case = prepare(evidence, rules or Rules())
     count = counted(case.observed)
     told = _described(case, count)
-    return _tested(case, count, told) if case.strata else told
+    return _tested(case, count, told) if case.strata else _untested(case, told)
+
+
+def _untested(case: Case, told: Result) -> Result:
+    return replace(
+        told,
+        not_separable=tuple(not_separable(case.pattern, case.carriers, case.calendar, 0)),
+        method=method(case.rules, case.pattern, None, (), 0, 0, ""),
+    )
 
 
 def _tested(case: Case, count: Counted, told: Result) -> Result:
     rules, strata = case.rules, case.strata
     tested = permute(strata, seed=rules.seed)
     anytime = anytime_p(strata, seed=rules.seed) if rules.provisional else None
-    tallies = {name: tally(case.observed, sites, case.design.layouts) for name, sites in _groups(case.observed)}
+    tallies = {name: tally(case.observed, sites, case.design.layouts) for name, sites in case.observed.groups}
     results = results_of(
         case.outcomes,
         strata,
@@ -61,10 +68,10 @@ def _tested(case: Case, count: Counted, told: Result) -> Result:
     )
     harmed = sorted({one.outcome for one in results if stands_out(one, rules)})
     forbidden = tuple(vetoes(case.observed, case.carriers, harmed))
-    needed = _needed(case, tallies[_whole(case)])
+    needed = _needed(case, tallies[case.observed.whole])
     free, controlled = controls_of(case)
-    drops = next((one for one in results if one.outcome == DROPS and one.site == _whole(case)), None)
-    latencies = tuple(one.ci_high for one in results if one.outcome != DROPS and one.site == _whole(case))
+    drops = next((one for one in results if one.outcome == DROPS and one.site == case.observed.whole), None)
+    latencies = tuple(one.ci_high for one in results if one.outcome != DROPS and one.site == case.observed.whole)
     grounds = Grounds(
         reachable=case.reachable(count),
         settled=case.pattern is Pattern.DAILY,
@@ -91,7 +98,7 @@ def _tested(case: Case, count: Counted, told: Result) -> Result:
         outcomes=results,
         sites=_by_site(results),
         dose_response=_dose(case, results),
-        strategies=_strategies(case, tallies[_whole(case)]),
+        strategies=_strategies(case, tallies[case.observed.whole]),
         vetoes=forbidden,
         warnings=(*told.warnings, *_test_warnings(free, controlled or not harmed)),
         not_separable=tuple(not_separable(case.pattern, case.carriers, case.calendar, free)),
@@ -142,21 +149,8 @@ def _described(case: Case, count: Counted) -> Result:
         provisional=case.rules.provisional,
         simulated=evidence.simulated,
         warnings=(*evidence.warnings, *_warnings(case, found)),
-        not_separable=tuple(not_separable(case.pattern, case.carriers, case.calendar, 0)),
-        method=method(case.rules, case.pattern, None, (), 0, 0, ""),
         span=(rfc3339(evidence.span[0]), rfc3339(evidence.span[1])) if evidence.span else None,
     )
-
-
-def _groups(observed: Observed) -> list[tuple[str, Sequence[Site]]]:
-    """Sites as outcomes are made of them: all together, and each where there are several."""
-    single: list[tuple[str, Sequence[Site]]] = [(site.name, (site,)) for site in observed.sites]
-    return single if len(single) == 1 else [("", observed.sites), *single]
-
-
-def _whole(case: Case) -> str:
-    """The name under which all sites together are told."""
-    return case.observed.sites[0].name if len(case.observed.sites) == 1 else ""
 
 
 def _needed(case: Case, tallies: Tallies) -> dict[str, int | None]:
@@ -194,7 +188,7 @@ def _by_site(results: Sequence[OutcomeResult]) -> tuple[SiteResult, ...]:
 
 def _dose(case: Case, results: Sequence[OutcomeResult]) -> DoseResponse | None:
     """Harm against API calls a second, in the outcome that stands out most over all sites."""
-    whole = [number for number, one in enumerate(results) if one.site == _whole(case)]
+    whole = [number for number, one in enumerate(results) if one.site == case.observed.whole]
     if not whole:
         return None
     best = min(whole, key=lambda number: results[number].p_value or 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -91,7 +91,7 @@ def calendar_for(rules: Rules, starts_s: Iterable[float]) -> LocalCalendar:
     return LocalCalendar(rules, MON_TO_FRI | usual)
 
 
-def outside(days: list[WorkDay], start_s: float, end_s: float) -> Iterator[tuple[float, float]]:
+def outside(days: Sequence[WorkDay], start_s: float, end_s: float) -> Iterator[tuple[float, float]]:
     """The stretches of a span that are no working time."""
     at_s = start_s
     for day in days:

@@ -66,8 +66,9 @@ def prepare(evidence: Evidence, rules: Rules) -> Case:
     windows = [window for window in evidence.windows if window.last_s >= span[0] and window.first_s <= span[1]]
     calendar = calendar_for(rules, [window.first_s for window in windows])
     placed = place(windows, calendar, rules.tail_s)
-    evidence, observed = _observed(evidence, rules, calendar, span, placed)
     days = calendar.work_days(*span)
+    aside = shadows(placed.tested, calendar, days)
+    evidence, observed = _observed(evidence, rules, days, span, placed, aside)
     outcomes = outcomes_of(observed)
     blocks = block_design(placed.tested, observed)
     strata = strata_of(blocks.layouts, outcomes)
@@ -107,19 +108,23 @@ def controls_of(case: Case) -> tuple[int, bool]:
 
 
 def _observed(
-    evidence: Evidence, rules: Rules, calendar: LocalCalendar, span: tuple[float, float], placed: Windows
+    evidence: Evidence,
+    rules: Rules,
+    days: Sequence[WorkDay],
+    span: tuple[float, float],
+    placed: Windows,
+    aside: Sequence[tuple[float, float]],
 ) -> tuple[Evidence, Observed]:
     """The cleaned facts; days that look like days off are taken out and told of."""
     everything = [*placed.tested, *placed.outside_hours]
-    aside = shadows(placed.tested, calendar, calendar.work_days(*span))
-    observed = observe(evidence, rules, calendar, span, everything, aside)
-    silent = silent_days(observed, calendar, span, {one.day.weekday() for one in placed.tested})
+    observed = observe(evidence, rules, days, span, everything, aside)
+    silent = silent_days(observed, days, {one.day.weekday() for one in placed.tested})
     if not silent:
         return evidence, observed
     line = f"working days with no drop, or hardly any, that are taken for days off: {len(silent)}; say which days are"
     rules = replace(rules, excluded=(*rules.excluded, *silent))
     evidence = replace(evidence, warnings=(*evidence.warnings, line))
-    return evidence, observe(evidence, rules, calendar, span, everything, aside)
+    return evidence, observe(evidence, rules, days, span, everything, aside)
 
 
 def _sane(evidence: Evidence) -> Evidence:

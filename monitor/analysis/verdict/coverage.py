@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from monitor.facts.evidence import ALL_SITES, Evidence, Floats, Stretch, merged
+from monitor.facts.evidence import ALL_SITES, Evidence, Floats, Stretch
+from monitor.facts.stretches import between, edges_of, merged
 
 HOUR_S: Final = 3600.0
 
@@ -24,7 +25,7 @@ class Coverage:
         """missing: stretches that do not count, in any order. heads: moments and the counts from each on, in order."""
         self.missing = merged((max(a, span[0]), min(b, span[1])) for a, b in missing if b > span[0] and a < span[1])
         self._edges, self._agent_s = _integral(span, self.missing, heads)
-        self._lost_at = np.array([edge for stretch in self.missing for edge in stretch])
+        self._lost_at = edges_of(self.missing)
 
     def agent_hours(self, start_s: Floats, end_s: Floats) -> Floats:
         """Agent-hours observed in each stretch."""
@@ -37,8 +38,7 @@ class Coverage:
 
     def counts(self, at_s: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Whether each moment is observed."""
-        inside = np.searchsorted(self._lost_at, at_s, side="right") % 2 == 1
-        return np.asarray(~inside & (at_s >= self._edges[0]) & (at_s <= self._edges[-1]))
+        return np.asarray(~between(at_s, self._lost_at) & (at_s >= self._edges[0]) & (at_s <= self._edges[-1]))
 
     def _until(self, at_s: Floats) -> Floats:
         return np.interp(at_s, self._edges, self._agent_s)
@@ -47,11 +47,11 @@ class Coverage:
 def _integral(
     span: tuple[float, float], missing: Sequence[tuple[float, float]], heads: tuple[Floats, Floats] | None
 ) -> tuple[Floats, Floats]:
-    lost = np.array([edge for stretch in missing for edge in stretch])
+    lost = edges_of(missing)
     at_s, counts = heads if heads is not None and len(heads[0]) else (np.array([span[0]]), np.ones(1))
     edges = np.unique(np.concatenate([np.array(span), lost, at_s[(at_s > span[0]) & (at_s < span[1])]]))
     middles = (edges[:-1] + edges[1:]) / 2
-    present = np.searchsorted(lost, middles, side="right") % 2 == 0
+    present = ~between(middles, lost)
     known = np.searchsorted(at_s, middles, side="right") - 1
     agents = np.where(known >= 0, counts[np.maximum(known, 0)], counts[0])  # before the first count: as many
     return edges, np.concatenate([[0.0], np.cumsum(np.diff(edges) * present * agents)])

@@ -12,7 +12,7 @@ import numpy as np
 
 from monitor.analysis.verdict.calendar import LocalCalendar, WorkDay
 from monitor.analysis.verdict.observed import Observed
-from monitor.analysis.verdict.outcomes import LEAST_SHARE, Cells, Outcome
+from monitor.analysis.verdict.outcomes import LEAST_SHARE, Cells, Outcome, joined
 from monitor.analysis.verdict.permutation import Stratum
 from monitor.analysis.verdict.placed import Placed
 from monitor.facts.evidence import Flags, Floats
@@ -163,8 +163,7 @@ def strata_of(layouts: Sequence[Layout], outcomes: Sequence[Outcome]) -> list[St
 def _measured(layouts: Sequence[Layout], measure: Callable[[Cells], Floats]) -> list[Floats]:
     """One column for all layouts at once, split up again."""
     cells = [layout.cells for layout in layouts]
-    together = Cells(*(np.concatenate([getattr(c, name) for c in cells]) for name in ("start_s", "end_s", "guard_s")))
-    parts = np.split(measure(together), np.cumsum([len(one) for one in cells])[:-1])
+    parts = np.split(measure(joined(cells)), np.cumsum([len(one) for one in cells])[:-1])
     return [part.reshape(layout.start_s.shape) for part, layout in zip(parts, layouts, strict=True)]
 
 

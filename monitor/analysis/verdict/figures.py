@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.analysis.verdict.design import Layout
-from monitor.analysis.verdict.limits import INCIDENT_S, LEVEL, Ratio, Tally, rate_ratio
+from monitor.analysis.verdict.limits import LEVEL, Ratio, Tally, rate_ratio
 from monitor.analysis.verdict.observed import Observed, Site, drop_outcome
-from monitor.analysis.verdict.outcomes import DROPS, Events, LatencyOutcome, Outcome
+from monitor.analysis.verdict.outcomes import DROPS, Events, LatencyOutcome, Outcome, joined
 from monitor.analysis.verdict.permutation import Stratum, Tested
 from monitor.analysis.verdict.result import Exposure, OutcomeResult
-from monitor.facts.evidence import Drops, Flags, Floats
+from monitor.facts.evidence import Drops, Floats, begins_incident
 
 _EDGES = ("start_s", "end_s")
 
@@ -40,22 +40,20 @@ class Counted:
 
 def tally(observed: Observed, sites: Sequence[Site], layouts: Sequence[Layout]) -> Tallies:
     """Count drops in every cell of the design."""
-    outcome = drop_outcome(observed, "", sites)
-    incidents = [Events(*incident_spans(site.drops), _nowhere(site.drops)) for site in sites]
-    parts: list[tuple[Floats, ...]] = []
-    for number, layout in enumerate(layouts):
-        cells = layout.cells
-        counts = outcome.counts(cells)
-        began = sum((one.inside(cells.start_s, cells.end_s) for one in incidents), np.zeros(len(cells)))
-        began = np.where(counts.inside > 0, np.maximum(began, 1.0), 0.0)
-        carrying = layout.carrying.ravel().astype(np.float64)
-        touched = observed.overlaps_window(cells.start_s, cells.end_s)
-        kind = np.where(carrying > 0, 1.0, np.where(touched, -1.0, 0.0))
-        stratum = np.full(len(cells), float(number))
-        parts.append((counts.inside, began, counts.expected, counts.agent_hours, stratum, kind))
-    columns = [np.concatenate([part[n] for part in parts]) for n in range(6)]
+    cells = joined([layout.cells for layout in layouts])
+    counts = drop_outcome(observed, "", sites).counts(cells)
+    incidents = np.zeros(len(cells))
+    for site in sites:
+        first_s, last_s = incident_spans(site.drops)
+        nowhere = np.zeros(len(first_s), dtype=np.bool_)
+        incidents += Events(first_s, last_s, nowhere).inside(cells.start_s, cells.end_s)
+    incidents = np.where(counts.inside > 0, np.maximum(incidents, 1.0), 0.0)
+    stratum = np.repeat(np.arange(len(layouts)), [layout.start_s.size for layout in layouts])
+    every = Tally(counts.inside, incidents, counts.expected, counts.agent_hours, stratum)
+    carrying = np.concatenate([layout.carrying.ravel() for layout in layouts])
+    others = ~carrying & ~observed.overlaps_window(cells.start_s, cells.end_s)
     windows = tuple(number for layout in layouts for number in _in_cell_order(layout))
-    return Tallies(_tally(columns, columns[5] == 1.0), _tally(columns, columns[5] == 0.0), windows)
+    return Tallies(every.where(carrying), every.where(others), windows)
 
 
 def results_of(
@@ -142,8 +140,7 @@ def counted(observed: Observed) -> Counted:
 def exposure_of(observed: Observed, unobserved: int, outside: Sequence[tuple[float, float]]) -> Exposure:
     """Observed time. outside: windows outside the working hours, with their tails."""
     evidence = observed.evidence
-    everything = np.array([-np.inf]), np.array([np.inf])
-    total = sum(float(site.covered.agent_hours(*everything)[0]) for site in observed.sites)
+    total = sum(site.covered.hours for site in observed.sites)
     within = sum(
         float(site.covered.agent_hours(observed.inside[0::2], observed.inside[1::2]).sum()) for site in observed.sites
     )
@@ -162,22 +159,11 @@ def exposure_of(observed: Observed, unobserved: int, outside: Sequence[tuple[flo
 
 def incident_spans(drops: Drops) -> tuple[Floats, Floats]:
     """When each incident of one site may have begun: last good and noticed of its first drop."""
-    if len(drops) == 0:
-        return drops.last_good_s, drops.noticed_s
-    new = np.concatenate([[True], np.diff(drops.noticed_s) > INCIDENT_S])
+    new = begins_incident(drops.noticed_s)
     return drops.last_good_s[new], drops.noticed_s[new]
-
-
-def _nowhere(drops: Drops) -> Flags:
-    return np.zeros(len(incident_spans(drops)[0]), dtype=np.bool_)
 
 
 def _in_cell_order(layout: Layout) -> list[int]:
     """The windows of a layout in the order of its cells: place by place, slot by slot."""
     at = [(place, slot) for place, slots in layout.groups for slot in slots]
     return [layout.windows[n] for n in sorted(range(len(at)), key=lambda n: at[n])]
-
-
-def _tally(columns: Sequence[Floats], chosen: Flags) -> Tally:
-    inside, incidents, expected, agent_hours, stratum, _ = (column[chosen] for column in columns)
-    return Tally(inside, incidents, expected, agent_hours, stratum.astype(np.intp))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from monitor.facts.evidence import Floats
+from monitor.facts.evidence import Flags, Floats
 
-INCIDENT_S: Final = 60.0  # drops of one site so close to each other are one incident
 RESAMPLES: Final = 1000
 LEVEL: Final = 0.95
 
@@ -23,7 +23,11 @@ class Tally:
     incidents: Floats
     expected: Floats
     agent_hours: Floats
-    stratum: np.ndarray[tuple[int], np.dtype[np.intp]]
+    stratum: NDArray[np.intp]
+
+    def where(self, chosen: Flags) -> Tally:
+        """The cells of a mask."""
+        return Tally(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.analysis.verdict.placed import NONE_ARM
-from monitor.facts.evidence import Evidence, Flags, Floats, Window, merged
+from monitor.facts.evidence import Evidence, Flags, Floats, Window
+from monitor.facts.stretches import merged, within
 
 Places = NDArray[np.intp]
 
@@ -43,11 +44,7 @@ class Looks:
 
     def fit(self, at_s: Floats) -> Flags:
         """Whether each moment may show what is usual."""
-        if not self.unfit:
-            return np.ones(len(at_s), dtype=np.bool_)
-        begins, ends = (np.array(edges) for edges in zip(*self.unfit, strict=True))
-        place = np.searchsorted(begins, at_s, side="right") - 1
-        return (place < 0) | (at_s > ends[np.maximum(place, 0)])
+        return ~within(at_s, self.unfit)
 
     def usual_length_s(self) -> float:
         """Time that may show what is usual, all windows together, none counted twice."""

@@ -8,9 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from monitor.analysis.verdict.calendar import LocalCalendar, outside
+from monitor.analysis.verdict.calendar import WorkDay, outside
 from monitor.analysis.verdict.coverage import Coverage, at_site, heads_of
-from monitor.analysis.verdict.limits import INCIDENT_S
 from monitor.analysis.verdict.outcomes import (
     DropOutcome,
     Events,
@@ -22,7 +21,8 @@ from monitor.analysis.verdict.outcomes import (
 from monitor.analysis.verdict.placed import Placed
 from monitor.analysis.verdict.rules import Rules
 from monitor.facts import signals
-from monitor.facts.evidence import Drops, Evidence, Flags, Floats, Series, merged
+from monitor.facts.evidence import ALL_SITES, Drops, Evidence, Flags, Floats, Series, begins_incident
+from monitor.facts.stretches import between, edges_of, merged, overlapping
 
 NORMAL_ENDS: Final = ("terminated", "retracted", "persistent_connection")  # as documented, and no harm
 LATENCIES: Final = (signals.WS_RTT, signals.ICE_SERVERS)
@@ -59,17 +59,28 @@ class Observed:
     inside: Floats
     apart: Floats
 
+    @property
+    def groups(self) -> list[tuple[str, Sequence[Site]]]:
+        """Sites as outcomes are made of them, by name: all together, and each where there are several."""
+        single: list[tuple[str, Sequence[Site]]] = [(site.name, (site,)) for site in self.sites]
+        return single if len(single) == 1 else [(ALL_SITES, self.sites), *single]
+
+    @property
+    def whole(self) -> str:
+        """The name under which all sites together are told."""
+        return self.groups[0][0]
+
     def set_apart(self, at_s: Floats) -> Flags:
         """Whether each moment lies in a window, or a row, or the tail of one."""
-        return np.asarray(np.searchsorted(self.apart, at_s, side="right") % 2 == 1)
+        return between(at_s, self.apart)
 
     def overlaps_window(self, first_s: Floats, last_s: Floats) -> Flags:
         """Whether each interval may lie in a window or its tail."""
-        return _overlaps(self.inside, first_s, last_s)
+        return overlapping(first_s, last_s, self.inside)
 
     def overlaps_apart(self, first_s: Floats, last_s: Floats) -> Flags:
         """Whether each interval may lie in a window, or a row, or the tail of one."""
-        return _overlaps(self.apart, first_s, last_s)
+        return overlapping(first_s, last_s, self.apart)
 
     def watched_share(self, start_s: Floats, end_s: Floats) -> Floats:
         """How much of each stretch was observed, over all sites."""
@@ -81,26 +92,26 @@ class Observed:
 def observe(
     evidence: Evidence,
     rules: Rules,
-    calendar: LocalCalendar,
+    days: Sequence[WorkDay],
     span: tuple[float, float],
     placed: Sequence[Placed],
     shadows: Sequence[tuple[float, float]] = (),
 ) -> Observed:
     """Clean the evidence.
 
-    placed: every window, tested or not. shadows: further stretches that are nobody's adjacent hours.
+    days: the working days of the span. placed: every window, tested or not. shadows: further stretches that are
+    nobody's adjacent hours.
     """
     windows = merged((one.start_s, one.end_s) for one in placed if one.treated)
     apart = merged([*((one.start_s, one.end_s) for one in placed), *shadows])
-    nights = list(outside(calendar.work_days(*span), *span))
+    nights = list(outside(days, *span))
     sites = tuple(_site(evidence, rules, name, span, nights, apart) for name in evidence.sites or ("",))
-    return Observed(evidence, sites, *(np.array([edge for one in part for edge in one]) for part in (windows, apart)))
+    return Observed(evidence, sites, edges_of(windows), edges_of(apart))
 
 
 def outcomes_of(observed: Observed) -> list[Outcome]:
     """What can be tested: each outcome over all sites, and at each where there are several."""
-    groups = [("", observed.sites)] if len(observed.sites) != 1 else []
-    groups += [(site.name, (site,)) for site in observed.sites]
+    groups = observed.groups
     found: list[Outcome] = [
         drop_outcome(observed, name, sites) for name, sites in groups if any(len(site.drops) for site in sites)
     ]
@@ -108,7 +119,7 @@ def outcomes_of(observed: Observed) -> list[Outcome]:
         series = trusted(observed, signal)
         make = _gatherings if signal == signals.ICE_GATHERING else _latency
         for name, sites in groups if len(series) else ():
-            here = series if sites is observed.sites else series.where(_at(observed, series, sites))
+            here = series if name == observed.whole else series.where(_at(observed, series, sites))
             found.extend([make(observed, signal, name, here)] if len(here) else [])
     return found
 
@@ -130,15 +141,13 @@ def trusted(observed: Observed, signal: str) -> Series:
     return series.where(counts & ~series.suspect)
 
 
-def silent_days(
-    observed: Observed, calendar: LocalCalendar, span: tuple[float, float], published: Collection[int]
-) -> list[tuple[float, float]]:
+def silent_days(observed: Observed, days: Sequence[WorkDay], published: Collection[int]) -> list[tuple[float, float]]:
     """Working days on which nobody seems to work, as nothing dropped where much was to be expected.
 
     Weekdays that are silent over the weeks; and single days, where no measurement says that there was somebody.
     published: weekdays that have a window, which are never taken out as a whole.
     """
-    evidence, days = observed.evidence, calendar.work_days(*span)
+    evidence = observed.evidence
     if not days:
         return []
     begin, end = (np.array([getattr(day, edge) for day in days]) for edge in ("begin_s", "end_s"))
@@ -167,7 +176,7 @@ def silent_days(
 def _between_windows(observed: Observed, drops: Drops, begin_s: Floats, end_s: Floats) -> Floats:
     """Incidents of each stretch that lie in no window: what a publish may have done says nothing about who worked."""
     noticed_s = drops.noticed_s[~observed.overlaps_window(drops.last_good_s, drops.noticed_s)]
-    began_s = noticed_s[np.diff(noticed_s, prepend=-np.inf) > INCIDENT_S]
+    began_s = noticed_s[begins_incident(noticed_s)]
     return np.asarray(np.searchsorted(began_s, end_s) - np.searchsorted(began_s, begin_s), dtype=np.float64)
 
 
@@ -189,19 +198,13 @@ def _site(
     here = evidence.drops.site == evidence.code(name)
     normal = np.isin(evidence.drops.reason, evidence.codes(NORMAL_ENDS))
     drops = evidence.drops.where(here & ~normal & watched.counts(evidence.drops.noticed_s))
-    hours = [Coverage(span, lost).hours for lost in (idle, unseen, missing)]
     free = Coverage(span, [*missing, *apart], heads)
-    return Site(name, covered, watched, free, drops, hours[0] - hours[1], hours[1] - hours[2])
+    idle_hours, unseen_hours = Coverage(span, idle).hours, Coverage(span, unseen).hours
+    return Site(name, covered, watched, free, drops, idle_hours - unseen_hours, unseen_hours - watched.hours)
 
 
 def _events(observed: Observed, drops: Drops) -> Events:
     return Events(drops.last_good_s, drops.noticed_s, observed.overlaps_apart(drops.last_good_s, drops.noticed_s))
-
-
-def _overlaps(edges: Floats, first_s: Floats, last_s: Floats) -> Flags:
-    begun = np.searchsorted(edges[0::2], last_s, side="right")
-    over = np.searchsorted(edges[1::2], first_s, side="left")
-    return np.asarray(begun > over)
 
 
 def _at(observed: Observed, series: Series, sites: Sequence[Site]) -> Flags:

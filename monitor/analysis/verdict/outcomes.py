@@ -6,6 +6,7 @@ day nor the height of a daily peak looks like an effect. What the time of day al
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -44,6 +45,11 @@ class Cells:
         """Begin and end of the stretches before and after each cell."""
         before = self.start_s - self.guard_s - REACH_S, self.start_s - self.guard_s
         return before, (self.end_s + self.guard_s, self.end_s + self.guard_s + REACH_S)
+
+
+def joined(several: Sequence[Cells]) -> Cells:
+    """All cells one after another."""
+    return Cells(*(np.concatenate([getattr(one, name) for one in several]) for name in Cells.__slots__))
 
 
 class Outcome(Protocol):
@@ -229,5 +235,4 @@ def _hours_around(coverage: Coverage, cells: Cells) -> Floats:
 
 def _overall_rate(events: Events, free: Coverage) -> float:
     """Drops an agent-hour outside of all windows, for a cell that has no adjacent hours."""
-    hours = float(free.agent_hours(np.array([-np.inf]), np.array([np.inf]))[0])
-    return events.outside / hours if hours > 0 else 0.0
+    return events.outside / free.hours if free.hours > 0 else 0.0

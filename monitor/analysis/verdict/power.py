@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ RATIOS: Final = {"x3": 3.0, "x10": 10.0}
 POWER: Final = 0.8
 MOST_WEEKS: Final = 104
 RUNS: Final = 100
+_TOLERANCE: Final = 1e-9
 
 
 def weeks_needed(
@@ -63,16 +65,13 @@ def _weeks(
 
 def least_weeks(places: int, carrying: int, alpha: float) -> int:
     """Weeks before the design can reach alpha, and twice alpha with one week left out."""
-    from math import comb, log
-
-    ways = comb(places, carrying)
+    ways = math.comb(places, carrying)
     if ways < 2:
         return MOST_WEEKS
-    if comb(places, max(1, carrying - 1)) >= 1 / alpha:  # a block of many rows
+    if math.comb(places, max(1, carrying - 1)) >= 1 / alpha:  # a block of many rows
         return 1
-    slack = 1e-9
-    reach = int(-(-(log(1 / alpha) / log(ways) - slack) // 1))
-    return max(reach, int(-(-(log(1 / (2 * alpha)) / log(ways) - slack) // 1)) + 1, 2)
+    reach, rest = (math.ceil(-math.log(error) / math.log(ways) - _TOLERANCE) for error in (alpha, 2 * alpha))
+    return max(reach, rest + 1, 2)
 
 
 def _beyond(sums: Floats, variances: Floats, z: float) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

@@ -12,7 +12,7 @@ from monitor.analysis.verdict.observed import LATENCIES, Observed
 from monitor.analysis.verdict.outcomes import SHARE
 from monitor.analysis.verdict.placed import Placed
 from monitor.facts import signals
-from monitor.facts.evidence import Floats, merged
+from monitor.facts.stretches import between, edges_of, merged
 
 LEAST_RISE_S: Final = 0.010  # lag that rose by less explains nothing an agent could notice
 SHARE_OF_RISE: Final = 0.25  # of the slow-down to be explained
@@ -53,9 +53,9 @@ def _rise_s(observed: Observed, signal: str, site: str, windows: Sequence[tuple[
     if series is None:
         return 0.0
     measured = series.where(np.isfinite(series.value) & (series.site == observed.evidence.code(site)))
-    near = merged((a - NEAR_S, b + NEAR_S) for a, b in windows)
-    in_window = _within(measured.at_s, windows)
-    inside, beside = measured.value[in_window], measured.value[_within(measured.at_s, near) & ~in_window]
+    in_window = between(measured.at_s, edges_of(merged(windows)))
+    near = between(measured.at_s, edges_of(merged((a - NEAR_S, b + NEAR_S) for a, b in windows)))
+    inside, beside = measured.value[in_window], measured.value[near & ~in_window]
     if not len(inside):
         return 0.0
     return float(np.quantile(inside, SHARE)) - (float(np.quantile(beside, SHARE)) if len(beside) else 0.0)
@@ -84,12 +84,7 @@ def _samples_in(observed: Observed, windows: Sequence[tuple[float, float]]) -> t
     for signal in LATENCIES:
         series = observed.evidence.series.get(signal)
         if series is not None:
-            inside = series.where(_within(series.at_s, windows))
+            inside = series.where(between(series.at_s, edges_of(merged(windows))))
             total += float(inside.weight.sum())
             suspect += float(inside.weight[inside.suspect].sum())
     return total, suspect
-
-
-def _within(at_s: Floats, windows: Sequence[tuple[float, float]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    edges = np.array([edge for window in merged(windows) for edge in window])
-    return np.asarray(np.searchsorted(edges, at_s, side="right") % 2 == 1)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 
-from monitor.facts.evidence import Evidence, EvidenceBuilder
+from monitor.facts.evidence import Evidence
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.facts.markers import Marker
 from monitor.facts.observations import IMPORTED, MonitorStarted, Observation
 from monitor.facts.runs import DEFAULT_LIMIT_S

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from monitor.facts import signals
-from monitor.facts.evidence import Evidence, EvidenceBuilder, Window
+from monitor.facts.evidence import Evidence, Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.facts.failures import Failure
 from monitor.facts.markers import Marker
 from monitor.facts.observations import (

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from monitor.facts.evidence import EvidenceBuilder
+from monitor.facts.evidence_builder import EvidenceBuilder
 
 HAND_OVER_BYTES: Final = 1 << 22  # of one signal
 _ROW: Final = struct.Struct("=ddiiiii?")

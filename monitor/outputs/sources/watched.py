@@ -11,8 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from monitor.facts.evidence import Stretch, merged
+from monitor.facts.evidence import Stretch
 from monitor.facts.observations import AGENTS, IMPORTED, Observation
+from monitor.facts.stretches import merged
 from monitor.outputs.suspicion import WINDOW_S
 
 SILENCE_S: Final = 300.0  # a monitor that tells nothing at all for longer than this was not measuring,

@@ -7,7 +7,8 @@ from itertools import takewhile
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from monitor.facts.evidence import Evidence, EvidenceBuilder
+from monitor.facts.evidence import Evidence
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.facts.markers import Marker
 from monitor.outputs.sources.observed import Observed
 from monitor.simulator.history.history import BackgroundDrops, Cadence, HistoryPlan, facts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from monitor.facts.evidence import EvidenceBuilder
+from monitor.facts.evidence_builder import EvidenceBuilder
 
 Attempt = tuple[float | None, str]  # value, outcome
 START_S = 1_789_480_000.0

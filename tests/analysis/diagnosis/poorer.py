@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from monitor.facts.evidence import Evidence, EvidenceBuilder
+from monitor.facts.evidence import Evidence
+from monitor.facts.evidence_builder import EvidenceBuilder
 
 SCRAPE_S: Final = 15.0
 EDGES: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 40.0)

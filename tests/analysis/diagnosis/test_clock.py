@@ -10,7 +10,8 @@ import pytest
 from monitor.analysis.diagnosis.clock import steps
 from monitor.analysis.diagnosis.episodes import NO_STRETCHES, Stretches
 from monitor.facts import signals
-from monitor.facts.evidence import Evidence, EvidenceBuilder
+from monitor.facts.evidence import Evidence
+from monitor.facts.evidence_builder import EvidenceBuilder
 from tests.analysis.diagnosis.made import START_S
 
 PROBES = (

@@ -11,7 +11,8 @@ from monitor.analysis.diagnosis.diagnose import diagnose
 from monitor.analysis.diagnosis.result import CAUSES, NONE, UNKNOWN, Diagnosis
 from monitor.analysis.diagnosis.rules.rule import SURE
 from monitor.analysis.verdict.rules import Rules
-from monitor.facts.evidence import Evidence, EvidenceBuilder
+from monitor.facts.evidence import Evidence
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.simulator.history.history import BackgroundDrops, Cadence
 from monitor.simulator.world.scenario import load_scenario, shipped_scenarios
 from tests.analysis.diagnosis.histories import evidence_of

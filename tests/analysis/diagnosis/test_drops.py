@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitor.analysis.diagnosis.drops import bursts, constant_silence, of_reasons, signalling
-from monitor.facts.evidence import EvidenceBuilder
+from monitor.facts.evidence_builder import EvidenceBuilder
 from tests.analysis.diagnosis.made import agents, drop_all
 
 

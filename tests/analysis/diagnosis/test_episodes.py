@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.analysis.diagnosis.episodes import NO_STRETCHES, Stretches, inside, joined, stretches_of, within
+from monitor.analysis.diagnosis.episodes import NO_STRETCHES, Stretches, inside, joined, stretches_of
+from monitor.facts.stretches import within
 
 EVERY_S = 30.0
 

@@ -6,7 +6,8 @@ from monitor.analysis.diagnosis.findings import findings, measured
 from monitor.analysis.diagnosis.signs import Signs
 from monitor.analysis.verdict.rules import Rules
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder, Window
+from monitor.facts.evidence import Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 from tests.analysis.diagnosis.made import START_S, agents, between, drop_all, regular, well
 
 

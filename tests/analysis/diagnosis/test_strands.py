@@ -7,9 +7,10 @@ import pytest
 
 from monitor.analysis.diagnosis import strands
 from monitor.analysis.diagnosis.episodes import NO_STRETCHES, Stretches
-from monitor.analysis.diagnosis.strands import Strand, seconds, strand
+from monitor.analysis.diagnosis.strands import Strand, strand
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder
+from monitor.facts.evidence_builder import EvidenceBuilder
+from monitor.facts.words import seconds_text
 from tests.analysis.diagnosis.made import START_S, between, regular, well
 
 
@@ -89,7 +90,7 @@ def test_figures_in_words() -> None:
     found = strand(builder.build(), strands.FETCH, NO_STRETCHES)
     told = found.told(found.during(found.stretches))
     assert told == "ICE-server fetch: 50 ms before, 4.2 s then (p95), 0 of 6 attempts failed"
-    assert (seconds(0.0244), seconds(4.2)) == ("24 ms", "4.2 s")
+    assert (seconds_text(0.0244), seconds_text(4.2)) == ("24 ms", "4.2 s")
 
 
 def test_a_strand_without_an_attempt_there_says_so() -> None:

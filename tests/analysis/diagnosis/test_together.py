@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.analysis.diagnosis.together import common_drops
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder
+from monitor.facts.evidence_builder import EvidenceBuilder
 from tests.analysis.diagnosis.made import START_S, agents, drop_all
 
 

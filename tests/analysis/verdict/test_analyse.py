@@ -15,7 +15,8 @@ from monitor.analysis.verdict.analyse import analyse
 from monitor.analysis.verdict.calendar import LocalCalendar
 from monitor.analysis.verdict.result import Result, Verdict, to_json
 from monitor.analysis.verdict.rules import Rules
-from monitor.facts.evidence import Evidence, EvidenceBuilder, Stretch, Window
+from monitor.facts.evidence import Evidence, Stretch, Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 
 RULES = Rules(zone=ZoneInfo("America/Chicago"), hours=(8.0, 18.0), days=frozenset(range(5)))
 CALENDAR = LocalCalendar(RULES, frozenset(range(5)))

@@ -8,7 +8,8 @@ import pytest
 
 from monitor.analysis.verdict.attempts import attempts_of, drop_events, reconnect_events
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder, Stretch
+from monitor.facts.evidence import Stretch
+from monitor.facts.evidence_builder import EvidenceBuilder
 
 
 def test_failures_of_our_own_and_pings_on_a_dead_connection_tell_nothing() -> None:

@@ -11,7 +11,8 @@ from monitor.analysis.verdict.attempts import attempts_of, drop_events
 from monitor.analysis.verdict.departures import Departures, burst_departures, sample_departures
 from monitor.analysis.verdict.looks import looks_of
 from monitor.facts import signals
-from monitor.facts.evidence import Evidence, EvidenceBuilder, Window
+from monitor.facts.evidence import Evidence, Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 
 START_S = 1_790_000_000.0
 WINDOW = Window(start_s=START_S, end_s=START_S + 600.0)

@@ -15,7 +15,8 @@ from monitor.analysis.verdict.observed import Observed, observe
 from monitor.analysis.verdict.outcomes import Cells
 from monitor.analysis.verdict.placed import Placed, place
 from monitor.analysis.verdict.rules import Rules
-from monitor.facts.evidence import EvidenceBuilder, Floats, Stretch, Window
+from monitor.facts.evidence import Floats, Stretch, Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 
 HOUR_S = 3600.0
 RULES = Rules(zone=ZoneInfo("America/Chicago"), hours=(8.0, 18.0), days_off=frozenset({date(2026, 9, 24)}))
@@ -37,7 +38,7 @@ def seen(windows: Sequence[Window], *gaps: Stretch) -> tuple[tuple[Placed, ...],
     builder.drop(SPAN[0], SPAN[0])
     builder.gaps.extend(gaps)
     placed = place(windows, CALENDAR, 300.0)
-    return placed.tested, observe(builder.build(SPAN), RULES, CALENDAR, SPAN, placed.tested)
+    return placed.tested, observe(builder.build(SPAN), RULES, CALENDAR.work_days(*SPAN), SPAN, placed.tested)
 
 
 def weekly(windows: Sequence[Window], *gaps: Stretch) -> Design:

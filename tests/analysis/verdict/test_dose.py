@@ -9,7 +9,8 @@ import pytest
 
 from monitor.analysis.verdict.dose import dose_of, dose_response
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder, Window
+from monitor.facts.evidence import Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 
 WINDOW = Window(start_s=100.0, end_s=160.0)
 

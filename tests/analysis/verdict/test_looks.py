@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from monitor.analysis.verdict.looks import looks_of
-from monitor.facts.evidence import Evidence, EvidenceBuilder, Stretch, Window
+from monitor.facts.evidence import Evidence, Stretch, Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 
 
 def evidence(span: tuple[float, float] = (0.0, 100_000.0), *stretches: Stretch) -> Evidence:

@@ -10,7 +10,8 @@ import pytest
 from monitor.analysis.verdict.onset import onsets, order
 from monitor.analysis.verdict.result import Onset
 from monitor.facts import signals
-from monitor.facts.evidence import Evidence, EvidenceBuilder, Window
+from monitor.facts.evidence import Evidence, Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.outputs.sources.observed import facts_evidence
 from monitor.simulator.history.history import Cadence, HistoryPlan, facts
 from monitor.simulator.world.scenario import load_scenario

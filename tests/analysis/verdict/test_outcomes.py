@@ -18,7 +18,7 @@ from monitor.analysis.verdict.outcomes import (
     LatencyOutcome,
     log_latencies,
 )
-from monitor.facts.evidence import EvidenceBuilder
+from monitor.facts.evidence_builder import EvidenceBuilder
 
 HOUR_S = 3600.0
 DAY = (0.0, 24 * HOUR_S)

@@ -11,7 +11,8 @@ from monitor.analysis.verdict.placed import place
 from monitor.analysis.verdict.rules import Rules
 from monitor.analysis.verdict.vetoes import vetoes
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder, Stretch, Window
+from monitor.facts.evidence import Stretch, Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 
 RULES = Rules()
 CALENDAR = LocalCalendar(RULES, frozenset(range(7)))
@@ -21,7 +22,7 @@ WINDOW = Window(start_s=10_000.0, end_s=10_600.0)
 
 def forbidden(builder: EvidenceBuilder, *harmed: str) -> list[str]:
     placed = place([WINDOW], CALENDAR, 300.0)
-    observed = observe(builder.build(SPAN), RULES, CALENDAR, SPAN, placed.tested)
+    observed = observe(builder.build(SPAN), RULES, CALENDAR.work_days(*SPAN), SPAN, placed.tested)
     return list(vetoes(observed, placed.tested, harmed))
 
 

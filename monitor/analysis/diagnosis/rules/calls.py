@@ -7,12 +7,11 @@ from typing import Final
 import numpy as np
 
 from monitor.analysis.diagnosis import drops as lost
-from monitor.analysis.diagnosis.episodes import within
 from monitor.analysis.diagnosis.rules.paths import calls_lost
 from monitor.analysis.diagnosis.rules.rule import NOTHING_FOUND, Judged, Rule, flat, grade, one_site_alone
 from monitor.analysis.diagnosis.signs import Signs
 from monitor.facts import signals
-from monitor.facts.evidence import merged
+from monitor.facts.stretches import merged, within
 
 LEAST_LOST: Final = 4
 

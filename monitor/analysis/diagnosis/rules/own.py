@@ -10,7 +10,8 @@ from monitor.analysis.diagnosis.clock import steps
 from monitor.analysis.diagnosis.rules.rule import NOTHING_FOUND, Judged, Rule, grade
 from monitor.analysis.diagnosis.signs import Signs
 from monitor.facts import signals
-from monitor.facts.evidence import ALL_SITES, merged
+from monitor.facts.evidence import ALL_SITES
+from monitor.facts.stretches import merged
 
 SUSPECT_SHARE: Final = (
     0.05  # of a site's time: less, and no lag measured, is no overload; single flags are mostly harmless

@@ -6,13 +6,14 @@ from typing import Final
 
 import numpy as np
 
-from monitor.analysis.diagnosis.episodes import joined, within
+from monitor.analysis.diagnosis.episodes import joined
 from monitor.analysis.diagnosis.rules.rule import NOTHING_FOUND, Judged, Rule, flat, grade
 from monitor.analysis.diagnosis.signs import Signs
-from monitor.analysis.diagnosis.strands import seconds
 from monitor.analysis.diagnosis.together import CommonDrop
 from monitor.facts import signals
 from monitor.facts.evidence import Flags
+from monitor.facts.stretches import within
+from monitor.facts.words import seconds_text
 
 CONNECTING: Final = ("users_me", "channel_create")  # the calls of a softphone that makes a new channel
 WAIT_S: Final = 30.0  # who came back so much later than the first was told to wait, not to try again
@@ -52,10 +53,10 @@ def _rate_limited(signs: Signs) -> Judged:
     evidence = [f"{count:.0f} of {signs.rest.count(np.ones_like(told)):.0f} REST calls got status 429"]
     after = signs.evidence.series.get(signals.RETRY_AFTER)
     if after is not None and len(after):
-        evidence.append(f"they were told to wait {seconds(float(np.median(after.value)))} (median Retry-After)")
+        evidence.append(f"they were told to wait {seconds_text(float(np.median(after.value)))} (median Retry-After)")
     evidence += [
         f"of {len(one.away_s)} softphones that came back with a new channel, {one.late:.0%} took "
-        f"{seconds(float(one.away_s[-1] - one.away_s[0]))} longer than the first, while pings were flat"
+        f"{seconds_text(float(one.away_s[-1] - one.away_s[0]))} longer than the first, while pings were flat"
         for one in waited[:3]
     ]
     return Judged(score, tuple(evidence))

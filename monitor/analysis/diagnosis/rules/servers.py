@@ -10,9 +10,10 @@ from monitor.analysis.diagnosis.episodes import inside
 from monitor.analysis.diagnosis.rules.paths import calls_lost, dead_interfaces, gathered_at_a_timeout, mapped_apart
 from monitor.analysis.diagnosis.rules.rule import NOTHING_FOUND, Judged, Rule, everywhere, flat, grade, one_site_alone
 from monitor.analysis.diagnosis.signs import Signs
-from monitor.analysis.diagnosis.strands import Strand, seconds
+from monitor.analysis.diagnosis.strands import Strand
 from monitor.facts import signals
 from monitor.facts.evidence import Flags
+from monitor.facts.words import seconds_text
 
 UNANSWERED: Final = ("timeout", "refused", "unreachable", "tls")
 AT_ONCE_S: Final = 0.1  # an empty gathering this quick never asked a server
@@ -89,7 +90,8 @@ def _stun_overloaded(signs: Signs) -> Judged:
     stepped = float((answers > soonest_s + 0.4).mean())
     evidence = (
         f"{stun.told(here)}, {signs.at_sites(stun.stretches.sites(), stun)}",
-        f"even the quickest answers took {seconds(soonest_s)}, and {stepped:.0%} one or more steps of 0.5 s longer",
+        f"even the quickest answers took {seconds_text(soonest_s)}, "
+        f"and {stepped:.0%} one or more steps of 0.5 s longer",
     )
     return Judged(0.95 * score, evidence)
 
@@ -159,7 +161,7 @@ def _servers_empty(signs: Signs) -> Judged:
     score = 0.95 * grade(count, 1.0, 4.0) * grade(fine, 0.5, 0.9, 0.6) * flat(slow, 0.8)
     fetched = "not measured" if fine is None else f"{fine:.0%} of its fetches were answered meanwhile"
     evidence = (
-        f"{count:.0f} gatherings ended without a candidate within {seconds(AT_ONCE_S)}, having no server to ask",
+        f"{count:.0f} gatherings ended without a candidate within {seconds_text(AT_ONCE_S)}, having no server to ask",
         f"the ICE-server list: {fetched}",
     )
     return Judged(score, evidence)

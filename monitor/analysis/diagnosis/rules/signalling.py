@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from monitor.analysis.diagnosis import drops as lost
-from monitor.analysis.diagnosis.episodes import Stretches, within
+from monitor.analysis.diagnosis.episodes import Stretches
 from monitor.analysis.diagnosis.rules.rest import kept_waiting, limited
 from monitor.analysis.diagnosis.rules.rule import NOTHING_FOUND, Judged, Rule, everywhere, flat, grade
 from monitor.analysis.diagnosis.signs import HERD_S, Signs
-from monitor.analysis.diagnosis.strands import seconds
 from monitor.analysis.diagnosis.together import CommonDrop
 from monitor.facts import signals
 from monitor.facts.evidence import Flags, Floats
+from monitor.facts.stretches import within
+from monitor.facts.words import seconds_text
 
 HINT: Final = 0.45  # a pattern that fits, and too little beside it to tell it from others
 AROUND_S: Final = 45.0  # a fetch and a ping are not asked at the same moment
@@ -87,9 +88,9 @@ def _trouble_after(signs: Signs, one: CommonDrop) -> float | None:
 
 def _told(signs: Signs, one: CommonDrop) -> str:
     of = f" of {one.of:.0f}" if one.of else ""
-    words = f"{one.count}{of} connections at {len(one.shares)} sites ended within {seconds(one.end_s - one.at_s)}"
+    words = f"{one.count}{of} connections at {len(one.shares)} sites ended within {seconds_text(one.end_s - one.at_s)}"
     if len(one.away_s):
-        first, last = seconds(float(one.away_s[0])), seconds(float(one.away_s[-1]))
+        first, last = seconds_text(float(one.away_s[0])), seconds_text(float(one.away_s[-1]))
         words += f"; they were back after {first} to {last}"
     return f"{words} ({', '.join(one.reasons)})"
 

@@ -11,7 +11,7 @@ from itertools import chain
 
 import numpy as np
 
-from monitor.facts.counts import counted
+from monitor.facts.words import counted
 from monitor.outputs.sources.files.header import HeaderError
 
 DELIMITERS = ",;\t"

@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from monitor.facts.evidence import EvidenceBuilder, Floats, Stretch
+from monitor.facts.evidence import Floats, Stretch
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.facts.failures import Layer
 from monitor.facts.signals import OK
 from monitor.outputs.sources.files.cells import Names, Rows, Words, name_of

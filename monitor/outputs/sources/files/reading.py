@@ -13,8 +13,10 @@ import numpy as np
 
 from monitor.facts import signals
 from monitor.facts.clock import rfc3339
-from monitor.facts.counts import counted
-from monitor.facts.evidence import Drops, Evidence, EvidenceBuilder, Stretch, merged
+from monitor.facts.evidence import Drops, Evidence, Stretch
+from monitor.facts.evidence_builder import EvidenceBuilder
+from monitor.facts.stretches import merged
+from monitor.facts.words import counted
 from monitor.outputs.sources.collector import no_collection
 from monitor.outputs.sources.files.events import EVENTS, EventRows
 from monitor.outputs.sources.files.header import listed

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder, Floats
+from monitor.facts.evidence import Floats
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.facts.ice import ServerOutcome
 from monitor.outputs.sources.prometheus.counts import bucket_increments, increments, measured_between, paired
 from monitor.outputs.sources.prometheus.families import EDGES, FAMILIES, Family, outcome_of

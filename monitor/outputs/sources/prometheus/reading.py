@@ -15,8 +15,10 @@ import numpy as np
 
 from monitor.facts import signals
 from monitor.facts.clock import rfc3339
-from monitor.facts.evidence import Evidence, EvidenceBuilder, Stretch, Window, merged
+from monitor.facts.evidence import Evidence, Stretch, Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.facts.runs import DEFAULT_LIMIT_S
+from monitor.facts.stretches import merged
 from monitor.outputs.sources.prometheus.api import PrometheusApi
 from monitor.outputs.sources.prometheus.columns import Reading
 from monitor.outputs.sources.prometheus.scrapes import Stretch as Samples

@@ -5,7 +5,8 @@ from __future__ import annotations
 from monitor.analysis.diagnosis.diagnose import diagnose
 from monitor.analysis.verdict.rules import Rules
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder, Stretch
+from monitor.facts.evidence import Stretch
+from monitor.facts.evidence_builder import EvidenceBuilder
 from tests.analysis.diagnosis.made import START_S, between, regular
 
 TROUBLE = (1200.0, 1500.0)

@@ -6,7 +6,8 @@ from monitor.analysis.diagnosis.diagnose import diagnose
 from monitor.analysis.diagnosis.result import Diagnosis
 from monitor.analysis.verdict.rules import Rules
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder, Window
+from monitor.facts.evidence import Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 from tests.analysis.diagnosis.made import START_S, Attempt, between, regular, well
 
 SLOW: Attempt = (2.0, "200")

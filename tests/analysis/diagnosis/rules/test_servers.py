@@ -6,7 +6,7 @@ from monitor.analysis.diagnosis.diagnose import diagnose
 from monitor.analysis.diagnosis.result import Diagnosis
 from monitor.analysis.verdict.rules import Rules
 from monitor.facts import signals
-from monitor.facts.evidence import EvidenceBuilder
+from monitor.facts.evidence_builder import EvidenceBuilder
 from tests.analysis.diagnosis.made import Attempt, between, drop_all, regular, well
 
 LOST: Attempt = (None, "timeout")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monitor.facts.evidence import EvidenceBuilder
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.outputs.sources.files import cells
 from monitor.outputs.sources.files.cells import Names, NoNameError, Rows, Words, name_of
 from monitor.outputs.sources.files.problems import BadColumn

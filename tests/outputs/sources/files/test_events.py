@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.facts.evidence import EvidenceBuilder
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.outputs.sources.files.events import EventRows
 from monitor.outputs.sources.files.header import Header
 from monitor.outputs.sources.files.problems import BadColumn

@@ -8,7 +8,8 @@ from evidence_files import told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.facts.evidence import Evidence, EvidenceBuilder, Stretch, Window
+from monitor.facts.evidence import Evidence, Stretch, Window
+from monitor.facts.evidence_builder import EvidenceBuilder
 from monitor.outputs.sources.files.export import write_events, write_windows
 from monitor.outputs.sources.files.reading import FileOptions, read_files
 

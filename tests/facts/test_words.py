@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.facts.counts import counted
+from monitor.facts.words import counted
 
 
 def test_only_one_is_singular() -> None:
