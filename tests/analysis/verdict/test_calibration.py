@@ -12,6 +12,8 @@ from tests.histories.naive import against_the_day, same_clock_time
 from tests.histories.plan import Weeks
 from tests.histories.scenarios import DAILY_JOB, DANGEROUS, NULLS, drops_only, guilty
 
+pytestmark = pytest.mark.no_cover  # hundreds of histories: counting their lines takes three times as long
+
 RUNS = 300
 MOST = 24  # the 99 % binomial bound of 5 % in 300
 POOLED = 0.06

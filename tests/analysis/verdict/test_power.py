@@ -9,6 +9,8 @@ from tests.histories.evidence import evidence_of, rules_of
 from tests.histories.plan import Weeks
 from tests.histories.scenarios import guilty
 
+pytestmark = pytest.mark.no_cover  # hundreds of histories: counting their lines takes three times as long
+
 RUNS = 60
 
 

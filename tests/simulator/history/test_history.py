@@ -34,6 +34,8 @@ from monitor.simulator.history.history import BackgroundDrops, Cadence, HistoryP
 from monitor.simulator.virtual.platform import VirtualPlatform
 from monitor.simulator.world.scenario import load_scenario
 
+pytestmark = pytest.mark.no_cover  # hundreds of histories: counting their lines takes three times as long
+
 CHICAGO = ZoneInfo("America/Chicago")
 MONDAY = date(2026, 9, 14)
 RARE = Cadence(**dict.fromkeys(Cadence.__slots__, 3600.0))  # where only agents and markers matter
