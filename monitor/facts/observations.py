@@ -178,6 +178,14 @@ class TokenObserved(Observation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateObserved(Observation):
+    """Until when the certificate is valid that the signalling endpoint showed when it was connected to over TLS."""
+
+    kind: ClassVar[str] = "certificate"
+    expires_wall_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlotSkipped(Observation):
     """A probe was still running when its slot came, so the slot was skipped."""
 

@@ -28,6 +28,13 @@ class PhaseTimed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateSeen(Event):
+    """The other side's TLS certificate was accepted; it is valid until `expires_wall_s`, in Unix seconds."""
+
+    expires_wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Online(Event):
     """A stream has become usable. The connection turns it into Connected; nobody else sees it."""
 

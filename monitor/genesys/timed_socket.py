@@ -33,7 +33,7 @@ from websockets.uri import parse_uri
 
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Failure, Reason, failure, reason_of_status
-from monitor.genesys.events import PhaseTimed
+from monitor.genesys.events import CertificateSeen, PhaseTimed
 from monitor.genesys.network_errors import reason_of_os_error
 from monitor.genesys.trust import trusting_the_system
 
@@ -92,16 +92,16 @@ class MeasuredWebSocket(ClientConnection):
 
 
 async def open_websocket(
-    options: SocketOptions, clock: Clock, on_phase: Callable[[PhaseTimed], None]
+    options: SocketOptions, clock: Clock, on_event: Callable[[PhaseTimed | CertificateSeen], None]
 ) -> MeasuredWebSocket | Failure:
-    """Connect once within `timeout_s`. Each step that was reached is told to `on_phase`: tcp, tls (wss only), upgrade.
+    """Connect once within `timeout_s`. Each step that was reached is told to `on_event`: tcp, tls (wss only), upgrade.
 
-    The name's look-up is in no phase; when it fails, phase tcp fails with operation dns.
+    So is the certificate. The name's look-up is in no phase; when it fails, phase tcp fails with operation dns.
     """
-    phases = _Phases(clock, on_phase)
+    phases = _Phases(clock, on_event)
     try:
         async with asyncio.timeout(options.timeout_s):
-            return await _open(options, clock, phases)
+            return await _open(options, clock, phases, on_event)
     except TimeoutError:
         return phases.fail(Reason.TIMEOUT, f"not done within {options.timeout_s:g} s of the attempt")
     except InvalidStatus as error:
@@ -139,7 +139,9 @@ class _Phases:
         return failed
 
 
-async def _open(options: SocketOptions, clock: Clock, phases: _Phases) -> MeasuredWebSocket | Failure:
+async def _open(
+    options: SocketOptions, clock: Clock, phases: _Phases, on_certificate: Callable[[CertificateSeen], None]
+) -> MeasuredWebSocket | Failure:
     parts = urlsplit(options.url)
     secure = parts.scheme == "wss"
     tls = options.ssl_context or trusting_the_system() if secure else None
@@ -156,6 +158,9 @@ async def _open(options: SocketOptions, clock: Clock, phases: _Phases) -> Measur
         raise
     if secure:
         phases.done()
+        expires_wall_s = _certificate_expiry(websocket)
+        if expires_wall_s is not None:
+            on_certificate(CertificateSeen(expires_wall_s))
     phases.begin("upgrade")
     return await _upgrade(websocket, options, phases)
 
@@ -235,6 +240,15 @@ async def _start(
         lambda: MeasuredWebSocket(protocol, clock), sock=sock, ssl=tls, server_hostname=host if tls else None
     )
     return websocket
+
+
+def _certificate_expiry(websocket: MeasuredWebSocket) -> float | None:
+    """Unix time at which the verified certificate ends; None where it was not verified or names no readable time."""
+    certificate = websocket.transport.get_extra_info("peercert") or {}
+    try:
+        return float(ssl.cert_time_to_seconds(str(certificate["notAfter"])))
+    except (KeyError, ValueError):
+        return None
 
 
 async def _upgrade(

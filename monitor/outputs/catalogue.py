@@ -248,6 +248,12 @@ CATALOGUE: tuple[Metric, ...] = (
         per_agent=True,
     ),
     Metric(
+        name="softphone_certificate_expiry_timestamp_seconds",
+        type=Type.GAUGE,
+        help="When the certificate expires that signalling showed last (Unix time); 0 while not known, or without TLS.",
+        labels=("site",),
+    ),
+    Metric(
         name="softphone_publish_active",
         type=Type.GAUGE,
         help="1 while a run of this publish job is going on; a silent run ends as aborted after the stated limit.",

@@ -1,4 +1,4 @@
-"""How things stand at the moment of a scrape: sessions up, tokens' ages, publish runs, own trustworthiness."""
+"""How things stand at a scrape: sessions up, tokens' and certificate's times, publish runs, own trustworthiness."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from monitor.facts.clock import Clock
 from monitor.facts.markers import Marker, MarkerPhase, told_seconds
-from monitor.facts.observations import ConnectionChanged, Observation, ProcessEnded, TokenObserved
+from monitor.facts.observations import CertificateObserved, ConnectionChanged, Observation, ProcessEnded, TokenObserved
 from monitor.facts.runs import DEFAULT_LIMIT_S, Run, runs_of
 from monitor.outputs.catalogue import OPEN_VALUES_LIMIT
 from monitor.outputs.suspicion import Suspicion
@@ -71,6 +71,23 @@ class Tokens:
             yield Reading("softphone_token_age_seconds", labels, max(0.0, now_wall_s - fact.issued_wall_s))
             if fact.expires_wall_s is not None:
                 yield Reading("softphone_token_expiry_timestamp_seconds", labels, fact.expires_wall_s)
+
+
+class Certificate:
+    """The end of the certificate that was shown last: a connection that lives for long has an older one."""
+
+    def __init__(self) -> None:
+        self._expires_wall_s: float | None = None
+
+    def feed(self, fact: Observation) -> None:
+        """Follow CertificateObserved."""
+        if isinstance(fact, CertificateObserved):
+            self._expires_wall_s = fact.expires_wall_s
+
+    def readings(self) -> Iterator[Reading]:
+        """Its end, where it is known."""
+        if self._expires_wall_s is not None:
+            yield Reading("softphone_certificate_expiry_timestamp_seconds", {}, self._expires_wall_s)
 
 
 class Published:
@@ -146,6 +163,7 @@ class Standing:
         self._lock = threading.Lock()
         self._sessions = sessions
         self._tokens = Tokens()
+        self._certificate = Certificate()
         self._published = published
         self._suspicion = Suspicion()
         self._settings_good = True
@@ -155,6 +173,7 @@ class Standing:
         with self._lock:
             self._sessions.feed(fact)
             self._tokens.feed(fact)
+            self._certificate.feed(fact)
             self._suspicion.feed(fact, self._clock.mono_s())
 
     def marker(self, marker: Marker, instead_of: Marker | None = None) -> bool:
@@ -180,6 +199,7 @@ class Standing:
             return [
                 *self._sessions.readings(),
                 *self._tokens.readings(now_wall_s),
+                *self._certificate.readings(),
                 *self._published.readings(now_wall_s),
                 Reading("softphone_monitor_suspect", {}, float(self._suspicion.suspect(now_mono_s))),
                 Reading("softphone_monitor_config_last_reload_successful", {}, float(self._settings_good)),

@@ -8,9 +8,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 from monitor.facts.failures import Layer
-from monitor.facts.observations import ApiObserved, ConnectionChanged, Disconnected, PhaseObserved, TokenObserved
+from monitor.facts.observations import (
+    ApiObserved,
+    CertificateObserved,
+    ConnectionChanged,
+    Disconnected,
+    PhaseObserved,
+    TokenObserved,
+)
 from monitor.genesys.auth import Token
-from monitor.genesys.events import Connected, Dropped, Event, GaveUp, PhaseTimed, RequestFailed
+from monitor.genesys.events import CertificateSeen, Connected, Dropped, Event, GaveUp, PhaseTimed, RequestFailed
 from monitor.genesys.rest_messages import RestReply
 from monitor.probes.base import Context
 
@@ -74,6 +81,9 @@ class Reporter:
         """Take what the connection tells."""
         if isinstance(event, PhaseTimed):
             self._phase(event)
+        elif isinstance(event, CertificateSeen):
+            stamp = self._context.stamp(self.name)
+            self._context.emit(CertificateObserved(**stamp, expires_wall_s=event.expires_wall_s))
         elif isinstance(event, Connected):
             self.was_connected = True
             self._set_up(True, event.reconnect, event.seconds)

@@ -22,18 +22,25 @@ from genesys_servers import socket_server
 from monitor.facts.clock import ManualClock, SystemClock
 from monitor.facts.failures import Failure, Reason
 from monitor.genesys import trust
-from monitor.genesys.events import PhaseTimed, PongReceived
+from monitor.genesys.events import CertificateSeen, PhaseTimed, PongReceived
 from monitor.genesys.pings import LATE_KEPT, PingBook
 from monitor.genesys.timed_socket import MeasuredWebSocket, SocketOptions, close_quietly, open_websocket
 
+Told = list[PhaseTimed | CertificateSeen]
 
-async def opened(url: str, **options: Any) -> tuple[MeasuredWebSocket | Failure, list[PhaseTimed]]:
-    phases: list[PhaseTimed] = []
+
+async def heard(url: str, **options: Any) -> tuple[MeasuredWebSocket | Failure, Told]:
+    events: Told = []
     chosen = SocketOptions(**{"url": url, "subprotocol": "xmpp", "timeout_s": 10.0, **options})
-    got = await open_websocket(chosen, SystemClock(), phases.append)
+    got = await open_websocket(chosen, SystemClock(), events.append)
     if isinstance(got, MeasuredWebSocket):
         await close_quietly(got)
-    return got, phases
+    return got, events
+
+
+async def opened(url: str, **options: Any) -> tuple[MeasuredWebSocket | Failure, list[PhaseTimed]]:
+    got, events = await heard(url, **options)
+    return got, [event for event in events if isinstance(event, PhaseTimed)]
 
 
 def names(phases: list[PhaseTimed]) -> list[tuple[str, bool]]:
@@ -71,6 +78,15 @@ async def test_tls_is_a_phase_of_its_own(tmp_path: Path) -> None:
         got, phases = await opened(server.url, ssl_context=client_tls)
         assert isinstance(got, MeasuredWebSocket)
         assert names(phases) == [("tcp", True), ("tls", True), ("upgrade", True)]
+
+
+async def test_a_certificate_is_told_by_its_end(tmp_path: Path) -> None:
+    server_tls, client_tls = certificate(tmp_path)
+    async with socket_server(ssl=server_tls) as server:
+        _, events = await heard(server.url, ssl_context=client_tls)
+    [seen] = [event for event in events if isinstance(event, CertificateSeen)]
+    assert seen.expires_wall_s - SystemClock().wall_s() == pytest.approx(86_400, abs=600)  # made for a day
+    assert events.index(seen) == 2  # after tcp and tls
 
 
 async def test_a_url_that_is_none_is_not_quoted() -> None:

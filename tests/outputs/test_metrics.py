@@ -22,6 +22,7 @@ from monitor.facts.markers import Marker, MarkerPhase
 from monitor.facts.observations import (
     ApiObserved,
     CallPhaseObserved,
+    CertificateObserved,
     ConnectionChanged,
     Disconnected,
     FactsDropped,
@@ -83,6 +84,7 @@ EVERY_KIND: tuple[Observation, ...] = (
     OwnLagObserved(**COMMON, process="prober", lag_samples_s=(0.001, 0.2), lateness_samples_s=(0.003,)),
     FactsDropped(**COMMON, sink="journal", count=4),
     ProcessEnded(**COMMON, process="shard0", exit_status=-9),
+    CertificateObserved(**COMMON, expires_wall_s=1_799_000_000.0),
 )
 
 
@@ -268,6 +270,13 @@ def test_of_several_tokens_the_first_to_expire_and_the_oldest_are_told() -> None
     each = fed(token, other, service, options=replace(OPTIONS, per_agent=True), clock=clock)
     assert value(each, "softphone_token_expiry_timestamp_seconds", agent="one") == 1_790_050_000.0
     assert value(each, "softphone_token_expiry_timestamp_seconds", agent="two") == 1_790_040_000.0
+
+
+def test_the_certificate_that_was_shown_last_is_told() -> None:
+    shown = CertificateObserved(**COMMON, expires_wall_s=1_791_000_000.0)
+    renewed = replace(shown, expires_wall_s=1_799_000_000.0)
+    assert value(fed(), "softphone_certificate_expiry_timestamp_seconds") == 0.0
+    assert value(fed(shown, renewed), "softphone_certificate_expiry_timestamp_seconds") == 1_799_000_000.0
 
 
 def test_per_agent_labels_where_asked() -> None:

@@ -8,6 +8,7 @@ from monitor.facts.clock import ManualClock
 from monitor.facts.failures import DISCONNECT_REASONS, Layer, Reason, failure
 from monitor.facts.observations import (
     ApiObserved,
+    CertificateObserved,
     ConnectionChanged,
     Disconnected,
     Observation,
@@ -15,7 +16,7 @@ from monitor.facts.observations import (
     TokenObserved,
 )
 from monitor.genesys.auth import Token
-from monitor.genesys.events import Connected, Dropped, Event, GaveUp, PhaseTimed, RequestFailed
+from monitor.genesys.events import CertificateSeen, Connected, Dropped, Event, GaveUp, PhaseTimed, RequestFailed
 from monitor.genesys.rest_messages import RestReply
 from monitor.probes.base import Context
 from monitor.probes.lag import LagMeter
@@ -151,6 +152,12 @@ def test_a_token_is_told_by_its_times_alone() -> None:
     assert isinstance(fact, TokenObserved)
     assert (fact.token, fact.issued_wall_s, fact.expires_wall_s) == ("synthetic-1", 100.0, 3700.0)
     assert "s3cret" not in repr(fact)
+
+
+def test_a_certificate_is_told_by_its_end() -> None:
+    told = Told()
+    told.reporter.event(CertificateSeen(1_799_000_000.0))
+    assert [(type(fact), fact.expires_wall_s) for fact in told.facts] == [(CertificateObserved, 1_799_000_000.0)]
 
 
 @pytest.mark.parametrize(
