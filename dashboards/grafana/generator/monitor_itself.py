@@ -1,0 +1,184 @@
+"""Monitor itself: can what the other dashboards show be trusted, and what will expire."""
+
+from __future__ import annotations
+
+from dashboards.grafana.generator import queries as q
+from dashboards.grafana.generator.frame import filled, framed, platform
+from dashboards.grafana.generator.limits import ANY, OK, TOKEN_LEFT, WARNING, limit
+from dashboards.grafana.generator.panels import FULL, Query, Text, graph, heat_map, states, tiles
+from dashboards.grafana.generator.sdk import models, table
+from dashboards.grafana.generator.tables import Column, rows
+
+RUNBOOK = "monitor-health"
+EXPIRES = "softphone_token_expiry_timestamp_seconds"
+CERTIFICATE = "softphone_certificate_expiry_timestamp_seconds"
+LAG_S = limit("monitor-health", "loop_lag")
+LATENESS_S = limit("monitor-health", "lateness")
+
+
+def build() -> models.Dashboard:
+    """The whole dashboard."""
+    built = framed(
+        "softphone-monitor",
+        "Can the other dashboards be trusted: the monitor's own lag, what it dropped or skipped, what will expire.",
+        since="now-3h",
+    )
+    return filled(
+        built,
+        ("", [_now(), _wrong(), platform(3), _suspect()]),
+        ("Own lag", [_lag(), _lateness(), _lag_map(), _samples()]),
+        ("What was lost", [_dropped(), _skipped(), _ended()]),
+        ("What will expire, what runs", [_expiry(), _token_age(), _builds()]),
+    )
+
+
+def _now() -> object:
+    text = Text(title="Monitors", answers="Does every monitor run, at every site?", runbook=RUNBOOK)
+    return tiles(
+        text,
+        Query("count(softphone_monitor_build_info)", "monitors scraped"),
+        Query(f"count(count by (site) (softphone_monitor_suspect{{{q.SITE}}}))", "sites"),
+        span=8,
+        color="text",
+    )
+
+
+def _wrong() -> object:
+    text = Text(
+        title="Wrong within the hour",
+        answers="Were the settings read, was nothing lost, did nothing crash? Anything but 0 wants a look.",
+        runbook=RUNBOOK,
+    )
+    return tiles(
+        text,
+        Query("count(softphone_monitor_config_last_reload_successful == 0) or vector(0)", "bad settings"),
+        Query("round(sum(increase(softphone_monitor_dropped_total[1h])))", "facts dropped"),
+        Query("round(sum(increase(softphone_monitor_processes_ended_total[1h])))", "processes ended"),
+        span=13,
+        limit=ANY,
+    )
+
+
+def _suspect() -> object:
+    text = Text(
+        title="To be trusted?",
+        answers="When were our own measurements not to be trusted? What is measured in an orange stretch proves "
+        "nothing.",
+        runbook=RUNBOOK,
+    )
+    words = {"0": ("trusted", OK), "1": ("suspect", WARNING)}
+    return states(
+        text, Query(f"max by (site) (softphone_monitor_suspect{{{q.SITE}}})", "{{site}}"), words=words, height=5
+    )
+
+
+def _lag() -> object:
+    text = Text(
+        title="Event-loop lag, p99 by process",
+        answers="Is the monitor's machine too busy to measure? In every process: the machine. In one: that process.",
+        runbook=RUNBOOK,
+    )
+    expr = q.quantile(0.99, "process", "softphone_monitor_loop_lag_seconds", "")
+    return graph(text, Query(expr, "{{process}}", exemplar=True), unit="s", limit=LAG_S)
+
+
+def _lateness() -> object:
+    text = Text(
+        title="Late starts of probes, p99 by process",
+        answers="Do probes start when they should?",
+        runbook=RUNBOOK,
+    )
+    expr = q.quantile(0.99, "process", "softphone_monitor_schedule_lateness_seconds", "")
+    return graph(text, Query(expr, "{{process}}", exemplar=True), unit="s", limit=LATENESS_S)
+
+
+def _lag_map() -> object:
+    text = Text(title="Event-loop lag, all of it", answers="Rare stalls, or lag all the time?", runbook=RUNBOOK)
+    return heat_map(text, f"sum by (le) (increase(softphone_monitor_loop_lag_seconds_bucket[{q.RATE}]))", unit="s")
+
+
+def _samples() -> object:
+    expr = f"sum by (site, kind) (increase(softphone_monitor_suspect_samples_total{{{q.SITE}}}[{q.RATE}]))"
+    text = Text(
+        title="Suspect measurements, by kind",
+        answers="Which measurements may our own lag have made up?",
+        runbook=RUNBOOK,
+    )
+    return graph(text, Query(expr, "{{site}} {{kind}}"), unit="none", bars=True, top=1)
+
+
+def _dropped() -> object:
+    expr = f"sum by (sink) (increase(softphone_monitor_dropped_total[{q.RATE}]))"
+    text = Text(
+        title="Facts dropped, by sink",
+        answers="Was something measured and then lost? journal: the disk; metrics: the exporter; else a process's "
+        "queue.",
+        runbook=RUNBOOK,
+    )
+    return graph(text, Query(expr, "{{sink}}"), unit="none", bars=True, top=1)
+
+
+def _skipped() -> object:
+    expr = f"sum by (site, probe) (increase(softphone_probe_slots_skipped_total{{{q.SITE}}}[{q.RATE}]))"
+    text = Text(
+        title="Slots skipped, by probe",
+        answers="Is a probe's interval shorter than the probe takes?",
+        runbook=RUNBOOK,
+    )
+    return graph(text, Query(expr, "{{site}} {{probe}}"), unit="none", bars=True, top=1)
+
+
+def _ended() -> object:
+    expr = f"sum by (process) (increase(softphone_monitor_processes_ended_total[{q.RATE}]))"
+    text = Text(
+        title="Processes that ended by themselves",
+        answers="Did a part of the monitor crash? It is started again; what it measured meanwhile is missing.",
+        runbook=RUNBOOK,
+    )
+    return graph(text, Query(expr, "{{process}}"), unit="none", bars=True, top=1, span=FULL)
+
+
+def _expiry() -> table.Panel:
+    left = f"min by (site, token) ({EXPIRES}{{{q.SITE}}} > 0) - time()"
+    age = f"max by (site, token) (softphone_token_age_seconds{{{q.SITE}}})"
+    columns = [
+        Column(title="Ends in", expr=left, unit="s"),
+        Column(title="Of its life left", expr=f"({left}) / ({left} + {age})", unit="percentunit", limit=TOKEN_LEFT),
+        Column(title="Issued before", expr=age, unit="s"),
+    ]
+    text = Text(
+        title="Tokens",
+        answers="Which token ends when? After that nothing connects. Empty: nobody told us its end.",
+        runbook="signalling",
+    )
+    return rows(text, {"site": "Site", "token": "Token"}, columns, sort="Ends in", descending=False, height=5)
+
+
+def _token_age() -> object:
+    text = Text(
+        title="Time left of tokens and of the streaming endpoint's certificate",
+        answers="What expires next? Service tokens are renewed by themselves: a saw-tooth. What falls to 0 needs a "
+        "hand.",
+        runbook="signalling",
+    )
+    return graph(
+        text,
+        Query(f"min by (site, token) ({EXPIRES}{{{q.SITE}}} > 0) - time()", "{{site}} {{token}} token"),
+        Query(f"min by (site) ({CERTIFICATE}{{{q.SITE}}} > 0) - time()", "{{site}} certificate"),
+        unit="s",
+        span=FULL,
+    )
+
+
+def _builds() -> table.Panel:
+    column = Column(
+        title="Monitors", expr="count by (version, python, simulated) (softphone_monitor_build_info)", decimals=0
+    )
+    text = Text(
+        title="What runs",
+        answers="Which versions run, and does any of them measure the simulator?",
+        runbook=RUNBOOK,
+    )
+    return rows(
+        text, {"version": "Version", "python": "Python", "simulated": "Simulated"}, [column], sort="Version", height=5
+    )
