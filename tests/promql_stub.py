@@ -30,7 +30,7 @@ class Stored:
         """Scrape now. target: the labels that Prometheus adds."""
         for family in metrics._registry.collect():
             for sample in family.samples:
-                labels = frozenset({**sample.labels, **target}.items())
+                labels = frozenset({**target, **sample.labels}.items())  # a label of the metric stays
                 of_metric = self._samples.setdefault(sample.name, {})
                 of_metric.setdefault(labels, []).append((clock.wall_s(), sample.value))
 

@@ -200,7 +200,7 @@ class Journal(Part):
 class Metrics(Part):
     """What /metrics shows."""
 
-    per_agent: Flag = Field(default=False, description="Also label series by agent: about 40 series more for each.")
+    per_agent: Flag = Field(default=False, description="Also label series by agent: about 55 series more for each.")
     publish_runs: Annotated[int, BeforeValidator(Whole(1, 1000))] = Field(
         default=60, description="How many latest runs of each publish job keep their start and end."
     )

@@ -60,19 +60,21 @@ class _Reader:
         self._ends: dict[tuple[str, str], float] = {}
         self._strategies: dict[tuple[str, str], str] = {}
         self._reading = Reading(self._builder)
+        self._replicated = False
 
     def day(self, start_s: float, end_s: float) -> None:
         """One day, in as many stretches as its scrapes ask for."""
         whole = Samples(self._api, start_s, end_s)
         if not whole.targets:
             return
+        self._replicated |= whole.replicated
         self._note_scrapes(whole)
         self._note_runs(whole)
         scrapes = sum(len(target.times_s) for target in whole.targets.values())
         length_s = max(LEAST_STRETCH_S, (end_s - start_s) / math.ceil(scrapes / SCRAPES_AT_ONCE))
         longest_s = {name: MISSED_SCRAPES * one for name, one in self._intervals().items()}
         for begin_s, until_s in _cut(start_s, end_s, length_s):
-            stretch = whole if length_s >= end_s - start_s else Samples(self._api, begin_s, until_s)
+            stretch = whole if length_s >= end_s - start_s else Samples(self._api, begin_s, until_s, whole)
             if stretch.targets:
                 self._reading.take(stretch, longest_s)
 
@@ -152,6 +154,11 @@ class _Reader:
             yield (
                 f"{shown}: the oldest sample is of {rfc3339(first_s)}, though data since {rfc3339(since_s)} were asked "
                 "for: its retention reaches no further, or no monitor was scraped before"
+            )
+        if self._replicated:
+            yield (
+                f"{shown}: keeps the samples of several replicas: one of each was read here, but dashboards and rules "
+                "count everything once for each (dashboards/remote-write/README.md)"
             )
         if signals.ICE_SERVERS in self._reading.failed:
             yield f"{shown}: metrics do not say why a phase failed: each failure is taken as a timeout"

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from monitor.facts import signals
-from monitor.facts.clock import ManualClock
-from monitor.facts.evidence import Evidence, Stretch
+from monitor.facts.evidence import Stretch
 from monitor.facts.failures import Layer, Reason, failure
 from monitor.facts.ice import CandidateType, ServerOutcome, ServerResult, Signature
 from monitor.facts.markers import Marker, MarkerPhase
@@ -20,16 +19,13 @@ from monitor.facts.observations import (
     Disconnected,
     GatheringObserved,
     HeartbeatObserved,
-    Observation,
     OwnLagObserved,
     PhaseObserved,
 )
-from monitor.outputs.metrics import Metrics, MetricsOptions
 from monitor.outputs.sources.prometheus.reading import read_prometheus
+from tests.outputs.sources.prometheus.scraped_monitors import T0, Scraped, read, rows
 from tests.promql_stub import Stored, serving
 
-T0 = 1_790_000_000.0
-EVERY_S = 15.0
 ABOUT: dict[str, Any] = {"site": "here", "probe": "p", "at_wall_s": T0}
 PING = HeartbeatObserved(**ABOUT, channel="xmpp", outcome="ok", rtt_s=0.03)
 DROP = Disconnected(
@@ -39,51 +35,6 @@ LAG = OwnLagObserved(**ABOUT, process="prober", lag_samples_s=(0.0, 0.001, 0.3))
 FETCH = PhaseObserved(**ABOUT, phase="ice_servers", seconds=0.2)
 START = Marker(job="weekly", run_id="r1", phase=MarkerPhase.START, at_wall_s=T0 + 20, strategy="steady")
 END = replace(START, phase=MarkerPhase.END, at_wall_s=T0 + 50)
-
-
-class Scraped:
-    """A monitor that a server scrapes every EVERY_S, from T0 on."""
-
-    def __init__(self, site: str = "here", instance: str = "a:1", **options: Any) -> None:
-        self.stored = Stored()
-        self.clock = ManualClock(wall_s=T0)
-        self._site, self._instance, self._options = site, instance, options
-        self.restart()
-        self.scrape()
-
-    def restart(self) -> None:
-        """All counters begin anew."""
-        self.metrics = Metrics(self._site, MetricsOptions(**self._options), self.clock)
-
-    def scrape(self) -> None:
-        self.stored.scrape(self.metrics, self.clock, instance=self._instance, job="softphone")
-
-    def between(self, *told: Observation | Marker) -> None:
-        """One interval in which this happened."""
-        for one in told:
-            (self.metrics.marker if isinstance(one, Marker) else self.metrics.observe)(one)  # type: ignore[arg-type]
-        self.clock.advance(EVERY_S)
-        self.scrape()
-
-    def quiet(self, scrapes: int) -> None:
-        for _ in range(scrapes):
-            self.between()
-
-
-def read(*monitors: Scraped, since_s: float = T0 - 100) -> Evidence:
-    """Everything up to the last scrape."""
-    stored = Stored()
-    for monitor in monitors:
-        stored.add(monitor.stored)
-    with serving(stored.answer) as url:
-        return read_prometheus(url, since_s, max(monitor.clock.wall_s() for monitor in monitors), token="")
-
-
-def rows(evidence: Evidence, signal: str) -> list[tuple[float, str, float | None, float]]:
-    """Seconds after T0, outcome, value, how many."""
-    one, names = evidence.series[signal], evidence.names
-    columns = zip(one.at_s, one.outcome, one.value, one.weight, strict=True)
-    return [(at - T0, names[outcome], None if value != value else value, many) for at, outcome, value, many in columns]
 
 
 def test_a_ping_is_known_to_its_scrape_and_its_bucket() -> None:
