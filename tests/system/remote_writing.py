@@ -12,7 +12,7 @@ from ports import free_port
 from system_programs import require_program
 
 from tests.system.prometheus import INSTALL
-from tests.system.victoria_metrics import running
+from tests.system.served_program import running
 
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 CHAIN = DASHBOARDS / "remote-write"
