@@ -8,7 +8,7 @@ PIP_QUIET := --quiet --disable-pip-version-check --no-input
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint docs lock clean
+.PHONY: help demo test test-long lint docs pictures compose-podman lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,9 +29,18 @@ test-long: $(VENV)/.dev ## the checks that take minutes to an hour
 lint: $(VENV)/.dev ## ruff and mypy only
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-docs: $(VENV)/.dev ## write the generated pages again (docs/configuration.md, docs/metrics.md)
+docs: $(VENV)/.dev ## write what is generated again: reference pages, Grafana dashboards, the PrometheusRule
 	@$(BIN)/softphone-monitor config reference > docs/configuration.md
 	@$(BIN)/python -m monitor.outputs.catalogue > docs/metrics.md
+	@$(BIN)/python -m dashboards.grafana.generator
+	@$(BIN)/python -m dashboards.kubernetes.generate
+
+pictures: $(VENV)/.dev ## draw the dashboards' pictures in docs/images again, from simulated weeks in a real Prometheus
+	@$(BIN)/pip install $(PIP_QUIET) -e ".[pictures]"
+	@$(BIN)/python -m tests.dashboards.grafana.pictured
+
+compose-podman: $(VENV)/.dev ## build and run docker-compose.yml with podman on Debian, as root, without any image registry
+	@$(BIN)/python dashboards/container/run_with_podman.py
 
 lock: ## resolve the dependencies again, for every platform, with hashes and without any index address
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header -q pyproject.toml -o requirements.lock

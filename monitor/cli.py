@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from monitor.cli_check import add_check_word
+from monitor.cli_check import add_oncall_words
 from monitor.cli_publish import add_publish_words
 from monitor.cli_verdict import add_verdict_words
 
@@ -131,6 +131,13 @@ def simulate(
     ] = None,
     tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate chain (PEM): https, wss.")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM).")] = None,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep what is printed there too, a file a value; its secret and token are used again.",
+        ),
+    ] = None,
 ) -> None:
     """The Genesys Cloud simulator alone. Prints one JSON line with its addresses and credentials when ready."""
     from monitor.simulator.server import simulate as serve
@@ -139,10 +146,20 @@ def simulate(
         raise typer.BadParameter("--tls-cert and --tls-key are needed together")
     certificate = (tls_cert, tls_key) if tls_cert and tls_key else None
     raise typer.Exit(
-        serve(host, rest_port, ws_port, scenario, seed, control, certificate=certificate, advertise=advertise)
+        serve(
+            host,
+            rest_port,
+            ws_port,
+            scenario,
+            seed,
+            control,
+            certificate=certificate,
+            advertise=advertise,
+            credentials=credentials,
+        )
     )
 
 
 add_publish_words(app)
 add_verdict_words(app)
-add_check_word(app)
+add_oncall_words(app)

@@ -1,4 +1,4 @@
-"""The word for people on call: check. Imports lazily, as cli.py does."""
+"""The words for people on call: check, probe. Imports lazily, as cli.py does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 USAGE, UNKNOWN = 2, 3
+DEFAULT_URL = "http://127.0.0.1:9464"
 _RANGES = "LABEL=RANGE"
 
 
@@ -27,9 +28,10 @@ class NagiosCommand(TyperCommand):
             raise typer.Exit(UNKNOWN) from None
 
 
-def add_check_word(app: typer.Typer) -> None:
-    """Add `check`."""
+def add_oncall_words(app: typer.Typer) -> None:
+    """Add check and probe to the command line."""
     app.command("check", cls=NagiosCommand)(check)
+    app.command()(probe)
 
 
 def check(
@@ -91,3 +93,45 @@ def check(
         without=tuple(without or ()),
     )
     raise typer.Exit(run_check(options))
+
+
+def probe(
+    context: typer.Context,
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A configured probe's name; an unknown one lists those there are.")
+    ],
+    module: Annotated[
+        str, typer.Option(metavar="NAME", help="The kind that it must be: heartbeat, signalling, gathering, api.")
+    ] = "",
+    debug: Annotated[bool, typer.Option("--debug", help="Also what the probe noted on its way.")] = False,
+    monitor: Annotated[
+        str,
+        typer.Option(
+            "--monitor",
+            metavar="URL",
+            envvar="MONITOR_URL",
+            help="The monitor that is asked; its token, where it wants one, is taken from MONITOR_TOKEN.",
+        ),
+    ] = DEFAULT_URL,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            metavar="FILE",
+            help="Instead: the settings of a monitor. It is asked where it runs on this machine; else the probe is run "
+            "without it, in a session of its own. Do not do that while a monitor elsewhere uses the same synthetic "
+            "user: two sessions of one user disturb each other.",
+        ),
+    ] = None,
+) -> None:
+    """One probe, once, now: is it up, and how long did each phase take? 0 up, 1 down, 2 nothing was measured.
+
+    What it finds is told to you alone: no metric and no journal knows of it.
+    """
+    from monitor.commands.probe import ProbeOptions, run_probe
+
+    if config is not None and str(context.get_parameter_source("monitor")).endswith("COMMANDLINE"):
+        raise typer.BadParameter("--monitor URL or -c FILE, not both")
+    options = ProbeOptions(target=target, module=module, debug=debug, monitor=monitor.rstrip("/"), config=config)
+    raise typer.Exit(run_probe(options))

@@ -25,6 +25,7 @@ def test_help_lists_only_what_works() -> None:
         "publish",
         "experiment",
         "check",
+        "probe",
         "analyze",
         "import",
         "report",

@@ -46,6 +46,7 @@ __all__ = [
 
 CHANNELS_PER_OWNER = 20
 CHANNEL_LIFE_S = 86_400.0
+GIVEN_LIFE_S = 3650 * 86_400.0  # of a token from outside: who holds it has no way to renew it
 DELIVERY_DEADLINE_S = 1.0  # for one event to one socket
 JID_DOMAIN = "simulated-5f0c2b1e.orgspan.com"
 
@@ -155,6 +156,10 @@ class Platform:
         occurrence = self.active("token", self.site_of(user_id))
         life_s = self.scenario.tokens.user_s if occurrence is None else max(1, int(occurrence.life_s))
         return self._issue("user", user_id, life_s)
+
+    def accept_user_token(self, user_id: str, token: str) -> None:
+        """Take a token that somebody holds already as this user's."""
+        self._grants[token] = Grant("user", user_id, self.client_id, self.clock.wall_s() + GIVEN_LIFE_S)
 
     def end_user_tokens(self, at_wall_s: float, site: str | None = None) -> None:
         """Every token of a user, at one site or at all, is worth nothing from then on, if it was until then."""

@@ -18,6 +18,7 @@ import uvicorn
 
 from monitor.config.values import is_loopback
 from monitor.facts.clock import Clock, SystemClock
+from monitor.simulator.kept_credentials import keep, user_token
 from monitor.simulator.live import LiveWorld
 from monitor.simulator.platform import Platform
 from monitor.simulator.rest.app import create_app
@@ -38,6 +39,7 @@ class SimulatorOptions:
     certificate: PEM files of a certificate chain and its key; with them everything is https and wss.
     advertise: the name or address that clients are told to reach it at, where `host` is a wildcard or behind a
     container's network; in URLs and for the embedded STUN and TURN servers alike.
+    credentials: a folder whose secret and token are used again, and where `simulate` keeps what it prints.
     """
 
     scenario: Scenario
@@ -48,6 +50,7 @@ class SimulatorOptions:
     control: bool = True
     certificate: tuple[Path, Path] | None = None
     advertise: str | None = None
+    credentials: Path | None = None
 
 
 class QuietServer(uvicorn.Server):
@@ -62,14 +65,14 @@ class QuietServer(uvicorn.Server):
 class RunningSimulator:
     """A simulator that accepts connections. `info` is what `simulate` prints."""
 
-    def __init__(self, platform: Platform, streaming: Streaming, server: QuietServer, control: bool) -> None:
+    def __init__(self, platform: Platform, streaming: Streaming, server: QuietServer, info: dict[str, Any]) -> None:
         self.platform = platform
         self.live = LiveWorld(platform, streaming)
         self._streaming = streaming
         self._server = server
         self._serving: asyncio.Task[None] | None = None
         self._living: asyncio.Task[None] | None = None
-        self.info = _info(platform, control)
+        self.info = info
 
     async def start(self, listener: socket.socket) -> None:
         """Begin to answer REST calls on a socket that is bound already, and let the scenario's time pass."""
@@ -93,9 +96,10 @@ class RunningSimulator:
 
 
 async def serve(options: SimulatorOptions, clock: Clock | None = None) -> RunningSimulator:
-    """Start a simulator in this event loop. Raises OSError for a port that is taken or a certificate that is no use."""
+    """Start a simulator in this event loop. Raises OSError: a port is taken, a certificate or folder is no use."""
     tls = _tls(options.certificate)
     platform = Platform(options.scenario, seed=options.seed, clock=clock or SystemClock())
+    token = user_token(platform, options.credentials)
     listener = listen(options.host, options.rest_port)
     try:
         streaming = await Streaming.start(platform, options.host, options.ws_port, tls=tls)
@@ -122,7 +126,7 @@ async def serve(options: SimulatorOptions, clock: Clock | None = None) -> Runnin
         ssl_certfile=options.certificate[0] if options.certificate else None,
         ssl_keyfile=options.certificate[1] if options.certificate else None,
     )
-    running = RunningSimulator(platform, streaming, QuietServer(config), control)
+    running = RunningSimulator(platform, streaming, QuietServer(config), _info(platform, control, token))
     await running.start(listener)
     return running
 
@@ -150,13 +154,14 @@ def simulate(
     turn: Turn | None = None,
     certificate: tuple[Path, Path] | None = None,
     advertise: str | None = None,
+    credentials: Path | None = None,
 ) -> int:
     """The command: one JSON line on stdout when ready, then serve until SIGINT or SIGTERM. The exit status.
 
-    scenario: a shipped one's name or a file. turn: handed out instead of the scenario's own. advertise: see
-    SimulatorOptions.
-    2: a scenario that cannot be used; 1: a port that cannot be bound or a certificate that is no use; both with the
-    reason on stderr.
+    scenario: a shipped one's name or a file. turn: handed out instead of the scenario's own. advertise, credentials:
+    see SimulatorOptions.
+    2: a scenario that cannot be used; 1: a port that cannot be bound, a certificate or a folder that is no use; both
+    with the reason on stderr.
     """
     try:
         chosen = load_scenario(scenario)
@@ -165,7 +170,7 @@ def simulate(
         return 2
     if turn is not None:
         chosen = chosen.model_copy(update={"turn": turn})
-    options = SimulatorOptions(chosen, host, rest_port, ws_port, seed, control, certificate, advertise)
+    options = SimulatorOptions(chosen, host, rest_port, ws_port, seed, control, certificate, advertise, credentials)
     try:
         asyncio.run(_until_stopped(options))
     except OSError as error:
@@ -180,20 +185,22 @@ async def _until_stopped(options: SimulatorOptions) -> None:
         loop.add_signal_handler(number, stopped.set)
     running = await serve(options)
     try:
+        if options.credentials is not None:
+            keep(options.credentials, running.info)
         print(json.dumps(running.info), flush=True)
         await stopped.wait()
     finally:
         await running.close()
 
 
-def _info(platform: Platform, control: bool) -> dict[str, Any]:
+def _info(platform: Platform, control: bool, token: str) -> dict[str, Any]:
     schedule = next(iter(platform.schedules.schedules.values()))
     return {
         "rest": platform.urls.rest,
         "ws": platform.urls.ws,
         "client_id": platform.client_id,
         "client_secret": platform.client_secret,
-        "user_token": platform.issue_user_token(platform.first_user.id)[0],
+        "user_token": token,
         "business_unit": platform.business_unit_id,
         "week": schedule.week_id,
         "schedule": schedule.id,
