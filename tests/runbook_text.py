@@ -33,7 +33,12 @@ def anchors_in(text: str) -> list[str]:
 def sections(text: str = TEXT) -> dict[str, str]:
     """What stands under each heading up to the next one of any level, by the heading's words."""
     found: dict[str, str] = {}
-    heads = list(re.finditer(r"^#{1,6} (.+)$", text, re.MULTILINE))
+    fenced = [block.span() for block in _FENCE.finditer(text)]
+    heads = [
+        head
+        for head in re.finditer(r"^#{1,6} (.+)$", text, re.MULTILINE)
+        if not any(begin <= head.start() < end for begin, end in fenced)
+    ]
     for head, following in zip(heads, [*heads[1:], None], strict=True):
         found[head[1]] = text[head.end() : following.start() if following else len(text)]
     return found

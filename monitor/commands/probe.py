@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.commands.probe_asked import ask, own_url, runs_at
-from monitor.commands.probe_text import NotProbed, Told, text_of
+from monitor.commands.probe_text import NotProbed, Told, printable, text_of
 from monitor.config.load import ConfigErrors, load
 from monitor.config.model import Settings
 from monitor.config.secrets import SecretMissing, resolve
@@ -36,7 +36,7 @@ def run_probe(options: ProbeOptions, env: Mapping[str, str] | None = None) -> in
         told = _asked(options, env) if options.config is None else _by_settings(options.config, options, env)
     except (NotProbed, ConfigErrors, SecretMissing) as error:
         for line in str(error).split("\n"):
-            print(f"probe: {line}", file=sys.stderr)
+            print(f"probe: {printable(line)}", file=sys.stderr)
         return USAGE
     print(text_of(told, debug=options.debug))
     return UP if told.result.success else DOWN

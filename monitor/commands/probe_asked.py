@@ -34,14 +34,19 @@ def own_url(exporter: Exporter) -> str:
 
 
 def runs_at(url: str) -> bool:
-    """Whether a monitor answers there."""
+    """Whether a monitor answers there. Raises NotProbed where one may be that is too busy to say so."""
     if not url:
         return False
     try:
         with _http(url, "", HEALTHY_S) as http:
             return http.get("/-/healthy").text == "healthy\n"
-    except httpx.HTTPError:
+    except httpx.ConnectError:
         return False
+    except httpx.HTTPError as error:
+        about = f"({type(error).__name__} after {HEALTHY_S:g} s at most)"
+        raise NotProbed(
+            f"a monitor seems to run at {url}, but does not answer {about}: not probing beside it"
+        ) from None
 
 
 def ask(url: str, target: str, module: str, token: str) -> Told:
@@ -76,7 +81,7 @@ def read_page(page: str, url: str) -> tuple[bool, ProbeResult]:
     phases = _phases(lines)
     simulated = bool(lines) and lines[0] == SIMULATED
     if not phases and failed is None:
-        raise NotProbed(f"{end[1]}: {lines[-1] if lines else 'nothing was measured'}")
+        raise NotProbed(f"{end[1]}: {lines[-1] if lines else 'nothing was measured'}"[:WORDS_SHOWN])
     return simulated, ProbeResult(
         target=end[1],
         module=end[2],

@@ -41,7 +41,7 @@ def text_of(told: Told, *, debug: bool) -> str:
         lines.append(f"read {RUNBOOK}#{SECTION.get(result.module, result.module)}")
     if debug:
         lines += ["", *result.log]
-    return "\n".join(_printable(line) for line in lines)
+    return "\n".join(printable(line) for line in lines)
 
 
 def _head(told: Told) -> str:
@@ -78,5 +78,6 @@ def _failed(failed: Failure) -> Iterator[str]:
     yield f"read {RUNBOOK}#{failed.reason}"
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
+    """Without what a terminal would obey."""
     return "".join(char if char.isprintable() else "?" for char in line)

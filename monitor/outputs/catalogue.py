@@ -59,7 +59,7 @@ SETTINGS_LABELS: dict[str, str] = {
     "probe": "the probe's name",
 }
 
-RTT_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5)
+RTT_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 1, 2.5, 5)
 PHASE_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 GATHERING_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 20, 40)
 SERVER_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
@@ -248,9 +248,17 @@ CATALOGUE: tuple[Metric, ...] = (
         per_agent=True,
     ),
     Metric(
+        name="softphone_token_remaining_ratio",
+        type=Type.GAUGE,
+        help="Share of the token's life that is left, of several agents the least; 0 while its end is not known.",
+        labels=("site", "token"),
+        closed={"token": TOKENS},
+        per_agent=True,
+    ),
+    Metric(
         name="softphone_certificate_expiry_timestamp_seconds",
         type=Type.GAUGE,
-        help="When the certificate expires that signalling showed last (Unix time); 0 while not known, or without TLS.",
+        help="When the streaming endpoint's certificate expires (Unix time), of several the first; 0 while not known.",
         labels=("site",),
     ),
     Metric(

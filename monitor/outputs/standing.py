@@ -1,4 +1,4 @@
-"""How things stand at a scrape: sessions up, tokens' and certificate's times, publish runs, own trustworthiness."""
+"""How things stand at a scrape: sessions up, tokens' and certificates' times, publish runs, own trustworthiness."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ SERVICE = "service"  # the name under which the service credentials' token is to
 OF_SEVERAL_AGENTS: dict[str, Callable[[list[float]], float]] = {
     "softphone_token_expiry_timestamp_seconds": min,  # the first to expire
     "softphone_token_age_seconds": max,  # the oldest
+    "softphone_token_remaining_ratio": min,  # nearest to its end
 }
 
 
@@ -71,23 +72,37 @@ class Tokens:
             yield Reading("softphone_token_age_seconds", labels, max(0.0, now_wall_s - fact.issued_wall_s))
             if fact.expires_wall_s is not None:
                 yield Reading("softphone_token_expiry_timestamp_seconds", labels, fact.expires_wall_s)
+                left = _left(fact.issued_wall_s, fact.expires_wall_s, now_wall_s)
+                yield Reading("softphone_token_remaining_ratio", labels, left)
 
 
-class Certificate:
-    """The end of the certificate that was shown last: a connection that lives for long has an older one."""
+def _left(issued_wall_s: float, expires_wall_s: float, now_wall_s: float) -> float:
+    """Share of a token's life that is left: 1 when it has just been issued, 0 when it has expired."""
+    life_s = expires_wall_s - issued_wall_s
+    return min(1.0, max(0.0, (expires_wall_s - now_wall_s) / life_s)) if life_s > 0 else 0.0
+
+
+class Certificates:
+    """The ends of the certificates that each session was shown last: through a proxy it may be the proxy's."""
 
     def __init__(self) -> None:
-        self._expires_wall_s: float | None = None
+        self._expires_wall_s: dict[str, float] = {}
 
     def feed(self, fact: Observation) -> None:
         """Follow CertificateObserved."""
         if isinstance(fact, CertificateObserved):
-            self._expires_wall_s = fact.expires_wall_s
+            self._expires_wall_s[fact.probe] = fact.expires_wall_s
+
+    def expect(self, agents: Iterable[str]) -> None:
+        """Forget the sessions that are no longer asked for."""
+        kept = {*agents, SERVICE}
+        self._expires_wall_s = {name: end for name, end in self._expires_wall_s.items() if name in kept}
 
     def readings(self) -> Iterator[Reading]:
-        """Its end, where it is known."""
-        if self._expires_wall_s is not None:
-            yield Reading("softphone_certificate_expiry_timestamp_seconds", {}, self._expires_wall_s)
+        """The first to end, where any is known."""
+        if self._expires_wall_s:
+            first = min(self._expires_wall_s.values())
+            yield Reading("softphone_certificate_expiry_timestamp_seconds", {}, first)
 
 
 class Published:
@@ -163,7 +178,7 @@ class Standing:
         self._lock = threading.Lock()
         self._sessions = sessions
         self._tokens = Tokens()
-        self._certificate = Certificate()
+        self._certificates = Certificates()
         self._published = published
         self._suspicion = Suspicion()
         self._settings_good = True
@@ -173,7 +188,7 @@ class Standing:
         with self._lock:
             self._sessions.feed(fact)
             self._tokens.feed(fact)
-            self._certificate.feed(fact)
+            self._certificates.feed(fact)
             self._suspicion.feed(fact, self._clock.mono_s())
 
     def marker(self, marker: Marker, instead_of: Marker | None = None) -> bool:
@@ -190,6 +205,7 @@ class Standing:
         """Take new settings over; what happened so far stays."""
         with self._lock:
             self._sessions.agents = agents
+            self._certificates.expect(agents)
             self._published.jobs, self._published.runs, self._published.limit_s = jobs, runs, limit_s
 
     def readings(self) -> list[Reading]:
@@ -199,7 +215,7 @@ class Standing:
             return [
                 *self._sessions.readings(),
                 *self._tokens.readings(now_wall_s),
-                *self._certificate.readings(),
+                *self._certificates.readings(),
                 *self._published.readings(now_wall_s),
                 Reading("softphone_monitor_suspect", {}, float(self._suspicion.suspect(now_mono_s))),
                 Reading("softphone_monitor_config_last_reload_successful", {}, float(self._settings_good)),

@@ -22,6 +22,9 @@ def user_token(platform: Platform, folder: Path | None) -> str:
     platform.client_secret = _kept(folder / "client_secret") or platform.client_secret
     token = _kept(folder / "user_token") or secrets.token_urlsafe(48)
     platform.accept_user_token(platform.first_user.id, token)
+    # Clients still hold channels of the simulator before. No new channel may have the id of one of them, or its former
+    # holder gets into somebody else's, is refused as not authorized, and never tries again.
+    platform.rng.seed()
     return token
 
 
@@ -40,6 +43,8 @@ def _kept(file: Path) -> str:
         return file.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return ""
+    except UnicodeDecodeError:
+        raise OSError(f"credentials {file}: not text") from None
 
 
 def _write(file: Path, value: str) -> None:

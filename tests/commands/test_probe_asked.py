@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from ports import free_port
 from promql_stub import serving
 
+from monitor.commands.probe import ProbeOptions, run_probe
 from monitor.commands.probe_asked import ask, own_url, read_page, runs_at
 from monitor.commands.probe_text import NotProbed, Told, text_of
 from monitor.config.model import Exporter
@@ -128,6 +130,20 @@ async def test_nobody_there_says_what_to_do(tmp_path: Path) -> None:
     for hint in ("softphone-monitor run -c FILE", "MONITOR_URL", "-c FILE, with the settings"):
         assert hint in words
     assert runs_at(url) is False
+
+
+def test_one_that_accepts_and_says_nothing_is_not_probed_beside() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy, pytest.raises(NotProbed, match=r"not probing beside it$"):
+        runs_at(f"http://127.0.0.1:{busy.getsockname()[1]}")
+
+
+def test_what_the_other_side_says_cannot_command_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = b"\x1b]0;owned\x07\xe2\x80\xae" + b"x" * 1000 + b"\napi-1 (api): down, 0.100 s\n\n"
+    with serving(lambda query, at: (200, "text/plain", hostile)) as url:
+        assert run_probe(ProbeOptions(target="api-1", monitor=url), {}) == 2
+    told = capsys.readouterr().err
+    assert told.rstrip("\n").isprintable()
+    assert len(told) < 400
 
 
 def test_another_server_is_no_monitor() -> None:

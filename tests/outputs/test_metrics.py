@@ -267,16 +267,23 @@ def test_of_several_tokens_the_first_to_expire_and_the_oldest_are_told() -> None
     assert value(metrics, "softphone_token_expiry_timestamp_seconds", token="agent") == 1_790_040_000.0
     assert value(metrics, "softphone_token_age_seconds", token="agent") == 10_000.0
     assert value(metrics, "softphone_token_expiry_timestamp_seconds", token="service") == 0.0
+    assert value(metrics, "softphone_token_remaining_ratio", token="agent") == pytest.approx(50 / 60)
+    assert value(metrics, "softphone_token_remaining_ratio", token="service") == 0.0
     each = fed(token, other, service, options=replace(OPTIONS, per_agent=True), clock=clock)
     assert value(each, "softphone_token_expiry_timestamp_seconds", agent="one") == 1_790_050_000.0
     assert value(each, "softphone_token_expiry_timestamp_seconds", agent="two") == 1_790_040_000.0
 
 
-def test_the_certificate_that_was_shown_last_is_told() -> None:
-    shown = CertificateObserved(**COMMON, expires_wall_s=1_791_000_000.0)
-    renewed = replace(shown, expires_wall_s=1_799_000_000.0)
-    assert value(fed(), "softphone_certificate_expiry_timestamp_seconds") == 0.0
-    assert value(fed(shown, renewed), "softphone_certificate_expiry_timestamp_seconds") == 1_799_000_000.0
+def test_of_the_certificates_that_sessions_saw_last_the_first_to_expire_is_told() -> None:
+    name = "softphone_certificate_expiry_timestamp_seconds"
+    seen = replace(CertificateObserved(**COMMON, expires_wall_s=1_791_000_000.0), probe="one")
+    renewed = replace(seen, expires_wall_s=1_799_000_000.0)
+    assert value(fed(), name) == 0.0
+    assert value(fed(seen, renewed), name) == 1_799_000_000.0
+    by_a_proxy = fed(renewed, replace(seen, probe="two"))
+    assert value(by_a_proxy, name) == 1_791_000_000.0
+    by_a_proxy.reloaded(replace(OPTIONS, agents=("one",)))
+    assert value(by_a_proxy, name) == 1_799_000_000.0
 
 
 def test_per_agent_labels_where_asked() -> None:

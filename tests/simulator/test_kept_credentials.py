@@ -22,7 +22,7 @@ def test_every_value_printed_is_in_a_file_for_the_owner_alone(tmp_path: Path) ->
 
 
 async def test_secret_and_token_of_before_are_good_after_a_restart_and_for_years(tmp_path: Path) -> None:
-    told = []
+    told, channels = [], set()
     for _ in range(2):
         running = await serve(SimulatorOptions(instant("tokens: {user_s: 1, client_s: 1}"), credentials=tmp_path))
         try:
@@ -34,6 +34,8 @@ async def test_secret_and_token_of_before_are_good_after_a_restart_and_for_years
             async with httpx.AsyncClient() as http:
                 headers = {"Authorization": f"Bearer {told[0][1]}"}
                 assert (await http.get(f"{running.info['rest']}/api/v2/users/me", headers=headers)).status_code == 200
+                made = await http.post(f"{running.info['rest']}/api/v2/notifications/channels", headers=headers)
+                channels.add(made.json()["id"])
                 login = await http.post(
                     f"{running.info['rest']}/oauth/token",
                     data={"grant_type": "client_credentials"},
@@ -43,12 +45,21 @@ async def test_secret_and_token_of_before_are_good_after_a_restart_and_for_years
         finally:
             await running.close()
     assert told[0] == told[1]
+    assert len(channels) == 2, "a client of before would get into a channel that is not its own"
 
 
 def test_a_value_that_is_gone_has_no_file_left(tmp_path: Path) -> None:
     keep(tmp_path, {"control": "http://127.0.0.1/control", "user": "one"})
     keep(tmp_path, {"control": None, "user": "two"})
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"user": "two\n"}
+
+
+def test_a_kept_secret_that_is_no_text_is_one_line_and_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "client_secret").write_bytes(b"\xff\xfe")
+    assert simulate(credentials=tmp_path) == 1
+    assert f"credentials {tmp_path / 'client_secret'}: not text" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_not_there_is_one_line_and_status_1(
