@@ -21,6 +21,7 @@ for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 # clocks, run one after another with the machine to themselves.
 CALCULATING = (
     *("analysis", "config", "facts", "golden", "histories", "oncall"),
+    *("dashboards/alertmanager", "dashboards/prometheus", "dashboards/remote_write"),
     *("outputs/sources/analytics", "outputs/sources/files"),
     *("publish/flow", "publish/plan", "publish/strategy"),
     *("simulator/history", "simulator/virtual", "simulator/world"),
