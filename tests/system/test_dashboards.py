@@ -165,7 +165,8 @@ async def running(folder: Path) -> AsyncIterator[Rig]:
 async def answer(http: httpx.AsyncClient, one: Asked, until_s: float | None = None) -> list[dict[str, Any]]:
     """The series that Prometheus answers with, for the minute up to then (now) where it is asked over time."""
     expr = MINUTE.sub(
-        lambda found: found[0].replace("1m", "1s"), put_in(one.expr, {**VALUES, "__rate_interval": "10s"})
+        lambda found: found[0].replace("1m", "1s"),
+        put_in(one.expr, {**VALUES, "__interval_ms": f"{STEP_S * 1000:.0f}", "__rate_interval": "10s"}),
     )
     now_s = until_s or time.time()
     kind, when = (

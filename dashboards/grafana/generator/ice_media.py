@@ -48,7 +48,7 @@ def _now() -> object:
 
 
 def _signatures() -> object:
-    expr = f"sum by (site, servers, signature) (increase(softphone_ice_gatherings_total{{{q.SITE}}}[{q.RATE}])) > 0"
+    expr = f"{q.counted('site, servers, signature', f'softphone_ice_gatherings_total{{{q.SITE}}}')} > 0"
     text = Text(
         title="Gatherings by what they looked like",
         answers="What is missing? host_only: no STUN; no_relay: no TURN; empty: no list of servers; slow: packets "
@@ -74,7 +74,7 @@ def _gathering_map() -> object:
         answers="Is everybody slow, or are there two groups? Two bands: one server or one network of several.",
         runbook="ice-gathering",
     )
-    return heat_map(text, f"sum by (le) (increase({GATHERING}_bucket{{{q.SITE}}}[{q.RATE}]))", unit="s", span=FULL)
+    return heat_map(text, q.counted("le", f"{GATHERING}_bucket{{{q.SITE}}}"), unit="s", span=FULL)
 
 
 def _outcomes() -> object:
@@ -85,7 +85,7 @@ def _outcomes() -> object:
         "refused: port.",
         runbook="turn",
     )
-    expr = f"sum by (outcome) (increase({series}[{q.RATE}]))"
+    expr = q.counted("outcome", series)
     return graph(text, Query(expr, "{{outcome}}"), unit="none", bars=True)
 
 
@@ -126,7 +126,7 @@ def _call_phases() -> object:
 
 
 def _call_failures() -> object:
-    expr = f"sum by (site, phase) (increase(softphone_call_phase_failures_total{{{q.SITE}}}[{q.RATE}]))"
+    expr = q.counted("site, phase", f"softphone_call_phase_failures_total{{{q.SITE}}}")
     text = Text(
         title="Setting a call up, failures by phase",
         answers="Which step of a call fails, where? ice_checks: no path; dtls: a middlebox or certificates.",
@@ -136,7 +136,7 @@ def _call_failures() -> object:
 
 
 def _drops() -> object:
-    expr = f"round(sum by (site, layer, reason) (increase(softphone_disconnects_total{{{q.SITE},{LAYERS}}}[{q.RATE}])))"
+    expr = f"round({q.counted('site, layer, reason', f'softphone_disconnects_total{{{q.SITE},{LAYERS}}}')})"
     text = Text(
         title="Calls that broke, by reason",
         answers="Why did calls break off that were up? consent_expired and silence: the path; closed_by_peer: the "

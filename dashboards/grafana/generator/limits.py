@@ -14,7 +14,10 @@ PUBLISH, SIMULATED = "purple", "semi-dark-orange"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The edge of WARNING and that of CRITICAL, None for none. below: what is under the edge is bad."""
+    """The edge of WARNING and that of CRITICAL, None for none. below: what is under the edge is bad.
+
+    Both the same: CRITICAL at once.
+    """
 
     warning: float
     critical: float | None = None
@@ -22,7 +25,8 @@ class Limit:
 
     def steps(self) -> list[models.Threshold]:
         """The same as Grafana's threshold steps, which go upwards and hold from their value on."""
-        worse = [(self.warning, WARNING), *([] if self.critical is None else [(self.critical, CRITICAL)])]
+        worse = [] if self.warning == self.critical else [(self.warning, WARNING)]
+        worse += [] if self.critical is None else [(self.critical, CRITICAL)]
         if not self.below:
             return [
                 models.Threshold(None, OK),
@@ -53,6 +57,7 @@ MEDIA_JITTER_S = Limit(0.03, 0.05)
 MEDIA_LOSS = Limit(0.01, 0.05)
 CALLS_FAILED = Limit(0.05, 0.2)
 TOKEN_LEFT = Limit(0.1, 0.02, below=True)  # of its life: a token that is renewed by itself never comes so low
+LAST_SEEN_S = Limit(180.0, 180.0)  # as the alert SoftphoneMonitorAbsent
 ANY = Limit(0.0)  # one is already too many
 
 

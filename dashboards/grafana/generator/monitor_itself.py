@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dashboards.grafana.generator import queries as q
 from dashboards.grafana.generator.frame import filled, framed, platform
-from dashboards.grafana.generator.limits import ANY, OK, TOKEN_LEFT, WARNING, limit
-from dashboards.grafana.generator.panels import FULL, Query, Text, graph, heat_map, states, tiles
+from dashboards.grafana.generator.limits import ANY, LAST_SEEN_S, OK, TOKEN_LEFT, WARNING, Limit, limit
+from dashboards.grafana.generator.panels import FULL, Query, Text, colored, graph, heat_map, states, tiles
 from dashboards.grafana.generator.sdk import models, table
 from dashboards.grafana.generator.tables import Column, rows
 
@@ -33,14 +33,22 @@ def build() -> models.Dashboard:
 
 
 def _now() -> object:
-    text = Text(title="Monitors", answers="Does every monitor run, at every site?", runbook=RUNBOOK)
-    return tiles(
+    text = Text(
+        title="Monitors",
+        answers="Does every monitor run, at every site? Absent: sites from which nothing came for 3 minutes, of those "
+        "seen within a day.",
+        runbook=RUNBOOK,
+    )
+    absent = f"count({q.last_seen_s()} > {LAST_SEEN_S.warning:g}) or count({q.last_seen_s()}) * 0"
+    panel = tiles(
         text,
         Query("count(softphone_monitor_build_info)", "monitors scraped"),
         Query(f"count(count by (site) (softphone_monitor_suspect{{{q.SITE}}}))", "sites"),
+        Query(absent, "sites absent"),
         span=8,
         color="text",
     )
+    return panel.override_by_name("sites absent", colored(Limit(1.0, 1.0)))
 
 
 def _wrong() -> object:
@@ -94,11 +102,11 @@ def _lateness() -> object:
 
 def _lag_map() -> object:
     text = Text(title="Event-loop lag, all of it", answers="Rare stalls, or lag all the time?", runbook=RUNBOOK)
-    return heat_map(text, f"sum by (le) (increase(softphone_monitor_loop_lag_seconds_bucket[{q.RATE}]))", unit="s")
+    return heat_map(text, q.counted("le", "softphone_monitor_loop_lag_seconds_bucket"), unit="s")
 
 
 def _samples() -> object:
-    expr = f"sum by (site, kind) (increase(softphone_monitor_suspect_samples_total{{{q.SITE}}}[{q.RATE}]))"
+    expr = q.counted("site, kind", f"softphone_monitor_suspect_samples_total{{{q.SITE}}}")
     text = Text(
         title="Suspect measurements, by kind",
         answers="Which measurements may our own lag have made up?",
@@ -108,7 +116,7 @@ def _samples() -> object:
 
 
 def _dropped() -> object:
-    expr = f"sum by (sink) (increase(softphone_monitor_dropped_total[{q.RATE}]))"
+    expr = q.counted("sink", "softphone_monitor_dropped_total")
     text = Text(
         title="Facts dropped, by sink",
         answers="Was something measured and then lost? journal: the disk; metrics: the exporter; else a process's "
@@ -119,7 +127,7 @@ def _dropped() -> object:
 
 
 def _skipped() -> object:
-    expr = f"sum by (site, probe) (increase(softphone_probe_slots_skipped_total{{{q.SITE}}}[{q.RATE}]))"
+    expr = q.counted("site, probe", f"softphone_probe_slots_skipped_total{{{q.SITE}}}")
     text = Text(
         title="Slots skipped, by probe",
         answers="Is a probe's interval shorter than the probe takes?",
@@ -129,7 +137,7 @@ def _skipped() -> object:
 
 
 def _ended() -> object:
-    expr = f"sum by (process) (increase(softphone_monitor_processes_ended_total[{q.RATE}]))"
+    expr = q.counted("process", "softphone_monitor_processes_ended_total")
     text = Text(
         title="Processes that ended by themselves",
         answers="Did a part of the monitor crash? It is started again; what it measured meanwhile is missing.",
@@ -141,14 +149,16 @@ def _ended() -> object:
 def _expiry() -> table.Panel:
     left = f"min by (site, token) ({EXPIRES}{{{q.SITE}}} > 0) - time()"
     age = f"max by (site, token) (softphone_token_age_seconds{{{q.SITE}}})"
+    share = f"softphone_token_remaining_ratio{{{q.SITE}}} and {EXPIRES}{{{q.SITE}}} > 0"  # 0 also while not known
     columns = [
         Column(title="Ends in", expr=left, unit="s"),
-        Column(title="Of its life left", expr=f"({left}) / ({left} + {age})", unit="percentunit", limit=TOKEN_LEFT),
+        Column(title="Of its life left", expr=f"min by (site, token) ({share})", unit="percentunit", limit=TOKEN_LEFT),
         Column(title="Issued before", expr=age, unit="s"),
     ]
     text = Text(
         title="Tokens",
-        answers="Which token ends when? After that nothing connects. Empty: nobody told us its end.",
+        answers="Which token ends when? After that nothing connects. Of several agents the worst of each "
+        "column. Empty: nobody told us its end.",
         runbook="signalling",
     )
     return rows(text, {"site": "Site", "token": "Token"}, columns, sort="Ends in", descending=False, height=5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.grafana.generator import queries as q
 from dashboards.grafana.generator.frame import filled, framed, platform, publish_now
-from dashboards.grafana.generator.limits import ANY, CALLS_FAILED, CRITICAL, MOS, OK, WARNING, limit
+from dashboards.grafana.generator.limits import ANY, CALLS_FAILED, CRITICAL, LAST_SEEN_S, MOS, OK, WARNING, limit
 from dashboards.grafana.generator.panels import Query, Text, graph, heat_map, tiles
 from dashboards.grafana.generator.sdk import models, stat, table
 from dashboards.grafana.generator.tables import Column, rows
@@ -78,6 +78,7 @@ def _layers() -> stat.Panel:
         ),
         "Monitor": q.worst(
             f"max by (site) (softphone_monitor_suspect{{{q.SITE}}})",
+            LAST_SEEN_S.state(q.last_seen_s()),
             f"(sum(increase(softphone_monitor_dropped_total[{q.NOW}])) > bool 0)",
         ),
     }
@@ -107,6 +108,7 @@ def _sites() -> table.Panel:
         Column(title="Call set-ups failed", expr=q.calls_failed(over=q.NOW), unit="percentunit", limit=CALLS_FAILED),
         Column(title="MOS, 95 % above", expr=_now(0.05, "site", MOS_SERIES), decimals=1, limit=MOS),
         Column(title="API 429", expr=q.api_share(q.LIMITED, over=q.NOW), unit="percentunit", limit=LIMITED),
+        Column(title="Last seen", expr=q.last_seen_s(), unit="s", decimals=0, limit=LAST_SEEN_S),
         Column(
             title="Monitor",
             expr=f"max by (site) (softphone_monitor_suspect{{{q.SITE}}})",
@@ -116,7 +118,8 @@ def _sites() -> table.Panel:
     text = Text(
         title="Now: site by site",
         answers="Which site, and which layer of it? One site alone is mostly its network; all sites at once are the "
-        "platform or a publish. The last 5 minutes, drops of 15. An empty cell was not measured.",
+        "platform or a publish. The last 5 minutes, drops of 15. An empty cell was not measured. "
+        "A site whose monitor is gone stays here for a day.",
         runbook="all",
     )
     return rows(text, {"site": "Site"}, columns, sort="Connected", descending=False)
@@ -136,8 +139,8 @@ def _connected() -> object:
 
 
 def _drops() -> object:
-    expr = f"round(sum by (site, layer) (increase(softphone_disconnects_total{{{q.REAL_DROPS}}}[{q.RATE}]))) > 0 or "
-    expr += f"sum by (site) (increase(softphone_disconnects_total{{{q.REAL_DROPS}}}[{q.RATE}])) * 0"
+    series = f"softphone_disconnects_total{{{q.REAL_DROPS}}}"
+    expr = f"round({q.counted('site, layer', series)}) > 0 or {q.grown('site', series)} * 0"
     text = Text(
         title="Drops",
         answers="When did connections break, and in which layer? Normal ends and planned moves left out. Bars of "
@@ -181,7 +184,7 @@ def _phases() -> object:
 
 
 def _phase_failures() -> object:
-    expr = f"sum by (site, phase) (increase(softphone_signalling_phase_failures_total{{{q.SITE}}}[{q.RATE}]))"
+    expr = q.counted("site, phase", f"softphone_signalling_phase_failures_total{{{q.SITE}}}")
     text = Text(
         title="Connecting, failures by phase", answers="Which step of connecting fails, where?", runbook="signalling"
     )
@@ -189,7 +192,7 @@ def _phase_failures() -> object:
 
 
 def _reconnects() -> object:
-    expr = f"sum by (le) (increase(softphone_reconnect_seconds_bucket{{{q.SITE}}}[{q.RATE}]))"
+    expr = q.counted("le", f"softphone_reconnect_seconds_bucket{{{q.SITE}}}")
     text = Text(
         title="Reconnects, how long they took",
         answers="How long are softphones gone after a drop, and do they come back in a herd (many in one column)?",
@@ -222,7 +225,7 @@ def _fetch() -> object:
 
 
 def _gatherings() -> object:
-    expr = f"sum by (site, signature) (increase(softphone_ice_gatherings_total{{{q.SITE}}}[{q.RATE}]))"
+    expr = q.counted("site, signature", f"softphone_ice_gatherings_total{{{q.SITE}}}")
     text = Text(
         title="ICE gatherings by what they looked like",
         answers="Do softphones find candidates, and if not, what is missing? ok and slow can carry a call.",

@@ -23,7 +23,7 @@ from dashboards.grafana.generator.sdk import (
 
 DATASOURCE = common_models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 AXIS_WIDTH = 80  # px: the same on every graph, so that graphs below each other share one time axis
-MINUTE = "1m"  # the shortest step of what is counted: a bar or a column then never tells of the same event as the next
+MINUTE = "1m"  # the shortest step of what is counted, which probes that run once a minute fill
 HALF, FULL = 12, 24  # of the grid's 24 columns
 
 
@@ -159,6 +159,15 @@ def tiles(
     if limit is not None:
         panel = panel.thresholds(thresholds(limit.steps()))
     return panel.no_value("no data")  # type: ignore[no-any-return]
+
+
+def colored(limit: Limit) -> list[models.DynamicConfigValue]:
+    """What an override says, so that one tile of a panel has a limit of its own."""
+    steps = models.ThresholdsConfig(models.ThresholdsMode.ABSOLUTE, limit.steps())
+    return [
+        models.DynamicConfigValue(id_val="color", value={"mode": "thresholds"}),
+        models.DynamicConfigValue(id_val="thresholds", value=steps),
+    ]
 
 
 def mapping(words: dict[str, tuple[str, str]]) -> models.ValueMap:

@@ -72,7 +72,7 @@ def _states() -> object:
 
 
 def _drops() -> object:
-    expr = f"round(sum by (site, layer) (increase({DROPS}[{q.RATE}])))"
+    expr = f"round({q.counted('site, layer', DROPS)})"
     text = Text(
         title="Drops",
         answers="Do drops gather in the shaded windows and just after them? Normal ends and planned moves left out.",
@@ -115,7 +115,7 @@ def _fetch() -> object:
 
 
 def _gathering() -> object:
-    expr = f"sum by (le) (increase(softphone_ice_gathering_seconds_bucket{{{q.SITE}}}[{q.RATE}]))"
+    expr = q.counted("le", f"softphone_ice_gathering_seconds_bucket{{{q.SITE}}}")
     text = Text(
         title="ICE gathering time",
         answers="Does gathering take longer in the windows? Each column is a histogram; steps of half a second are "
@@ -159,7 +159,7 @@ def _batches() -> object:
         answers="When did the job send what, and how did it end? Only jobs that mark their batches are seen.",
         runbook="publish-impact",
     )
-    expr = f"round(sum by (publish, outcome) (increase({BATCHES}[{q.RATE}])))"
+    expr = f"round({q.counted('publish, outcome', BATCHES)})"
     return graph(text, Query(expr, "{{publish}} {{outcome}}"), unit="none", bars=True, top=1, span=FULL, height=6)
 
 
@@ -170,7 +170,7 @@ def _batch_times() -> object:
         answers="Does the platform take longer for a batch the more of them it gets? Where markers carry `seconds`.",
         runbook="publish-impact",
     )
-    return heat_map(text, f"sum by (le) (increase({series}[{q.RATE}]))", unit="s", span=FULL, height=6)
+    return heat_map(text, q.counted("le", series), unit="s", span=FULL, height=6)
 
 
 def _runs() -> table.Panel:
@@ -184,7 +184,7 @@ def _runs() -> table.Panel:
             expr=f"{p.END} * 0 or {p.START} * 0 + 1",
             words={"0": ("ended", "transparent"), "1": ("running", PUBLISH)},
         ),
-        Column(title="Drops", expr=p.counted_while_felt(DROPS), decimals=0, limit=ANY),
+        Column(title="Drops", expr=p.counted_while_felt(DROPS, "layer, reason, agent"), decimals=0, limit=ANY),
         Column(
             title="Worst ping p95",
             expr=p.worst_while_felt(q.quantile(0.95, "site, channel", o.RTT, q.PINGS)),
@@ -192,9 +192,7 @@ def _runs() -> table.Panel:
             limit=o.RTT_S,
         ),
         Column(title="Worst share missed", expr=p.worst_while_felt(q.missed()), unit="percentunit", limit=o.MISSED),
-        Column(
-            title="Our 429s", expr=p.counted_while_felt(limited, beside=f"{API}{{{q.SITE}}}"), decimals=0, limit=ANY
-        ),
+        Column(title="Our 429s", expr=p.counted_while_felt(limited, "operation, status"), decimals=0, limit=ANY),
         Column(title="Pacing", expr=f"max by ({pacing}) (softphone_publish_run_info{{{p.PUBLISH}}})", hidden=True),
     ]
     labels = {"publish": "Job", "run_id": "Run", "strategy": "Strategy", "batch_size": "Batch size", "pause": "Pause"}

@@ -7,10 +7,13 @@ are read at the end of the shown time (`@ end()`), and up to a day later still, 
 
 from __future__ import annotations
 
+from dashboards.grafana.generator.queries import SITE
+
 PUBLISH = 'publish=~"$publish"'
 RUN = "publish, run_id"
 TAIL_S = 300  # harm outlasts its window: drops are noticed late, softphones come back in a herd; the verdict's tail too
 STEP = "1m"  # of what is counted for each run
+KNOWN = "1h"  # for so long a counter that was not scraped is taken to have gone on from its last value
 _BY_NOW = "[1d5m] @ end() offset -1d"
 
 
@@ -40,17 +43,19 @@ OF_JOB = f"max by (publish) ({IS_ON})"
 SHOWN = f"({START} > time() - $__range_s)"  # runs that began within the shown time: only of those figures are known
 
 
-def counted_while_felt(counter: str, beside: str = "") -> str:
+def counted_while_felt(counter: str, labels: str) -> str:
     """How much a counter grew while a run was felt, for each run; exact to a minute.
 
-    Plain differences, not `increase`: they add up to what was counted, whatever the minutes they are cut into. A series
-    that is new counts from 0, a counter that starts again loses that minute. beside: a counter that is there where this
-    one only comes with its first event.
+    Plain differences, not `increase`: they add up to what was counted, whatever the minutes they are cut into. Each
+    series is compared with what was last known of it, so that a scrape that failed counts nothing twice. One that
+    never was counts from 0 where its monitor was known before, and from its first value where the monitor is new to
+    Prometheus too, as that value is older. A counter that starts again loses that minute. labels: those that the
+    counter has and the monitor's own gauge has not, which says that the monitor was known.
     """
-    now, before = f"sum by (site) ({counter})", f"sum by (site) ({counter} offset {STEP})"
-    if beside:
-        now = f"({now} or sum by (site) ({beside}) * 0)"
-    grown = f"sum(clamp_min({now} - ({before} or {now} * 0), 0))"
+    before = f"last_over_time({counter}[{KNOWN}] offset {STEP})"
+    monitor = f"softphone_monitor_suspect{{{SITE}}}"
+    new = f"({counter} and ignoring ({labels}) last_over_time({monitor}[{KNOWN}] offset {STEP}))"
+    grown = f"sum(clamp_min({counter} - {before}, 0) or {new} or {monitor} * 0)"
     return _of_runs(f"sum_over_time((({IS_FELT}) * on () group_left () {grown})[$__range:{STEP}])")
 
 

@@ -29,6 +29,14 @@ def grown(by: str, series: str, over: str = RATE) -> str:
     return f"sum by ({by}) ({change(series, over)})"
 
 
+def counted(by: str, series: str) -> str:
+    """How much a counter grew in each step of a graph, summed by these labels.
+
+    Not `increase`: its range is a scrape longer than the step, as $__rate_interval is, and neighbours would share that.
+    """
+    return f"{grown(by, series)} * $__interval_ms / 1000"
+
+
 def quantile(q: float, by: str, histogram: str, where: str = SITE, over: str = RATE) -> str:
     """A quantile of a classic histogram, by these labels; absent where nothing was measured."""
     return f"histogram_quantile({q:g}, {grown(f'le, {by}', f'{histogram}_bucket{{{where}}}', over)}) >= 0"
@@ -50,6 +58,15 @@ def connected(by: str = "site") -> str:
     """The share of the expected softphones that have a signalling session."""
     sessions = f"sum by ({by}) (softphone_signalling_connected{{{SITE}}})"
     return f"{sessions} / (sum by ({by}) (softphone_signalling_expected{{{SITE}}}) > 0)"
+
+
+def last_seen_s() -> str:
+    """Seconds since each site's monitor last delivered, of those that did within a day: a dead one is there too.
+
+    Without the recording rules only those that are not gone.
+    """
+    recorded = f"last_over_time(site:softphone_monitor:last_seen_timestamp_seconds{{{SITE}}}[1d])"
+    return f"time() - max by (site) ({recorded} or timestamp(softphone_monitor_suspect{{{SITE}}}))"
 
 
 def missed(by: str = "site", over: str = RATE, where: str = PINGS) -> str:
@@ -86,4 +103,4 @@ def api_share(status: str, by: str = "site", over: str = RATE) -> str:
 
 
 LIMITED = 'status="429"'
-SERVER_ERRORS = 'status!~"[1-4]..|other"'  # 5xx, and the reasons of requests that nobody answered
+SERVER_ERRORS = 'status!~"[1-4][0-9][0-9]|other"'  # 5xx, and the reasons of requests that nobody answered

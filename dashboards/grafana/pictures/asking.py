@@ -66,6 +66,7 @@ class Asking:
     def _put_in(self, expr: str, step_s: float) -> str:
         shown_s = f"{self.until_s - self.since_s:.0f}"
         values = {"site": ".*", "publish": ".*", "__range": f"{shown_s}s", "__range_s": shown_s}
+        values["__interval_ms"] = f"{step_s * 1000:.0f}"
         values["__rate_interval"] = f"{max(4 * self.scrape_s, step_s + self.scrape_s):.0f}s"
         return re.sub(r"\$(\w+)", lambda found: values[found[1]], expr)
 

@@ -14,7 +14,14 @@ FILES = tuple(sorted(FOLDER.glob("*.json")))
 LABEL_VALUES = re.compile(r"label_values\((.+), *([a-z_]+)\)")
 
 # What Grafana puts in for its variables, as for a range of three hours of which a step is 15 s.
-VALUES = {"site": ".*", "publish": ".*", "__rate_interval": "1m", "__range": "3h", "__range_s": "10800"}
+VALUES = {
+    "site": ".*",
+    "publish": ".*",
+    "__interval_ms": "15000",
+    "__rate_interval": "1m",
+    "__range": "3h",
+    "__range_s": "10800",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dashboards.grafana.generator.exceptions import ON_NO_DASHBOARD
-from monitor.outputs.catalogue import CATALOGUE, Metric, Type
+from monitor.outputs.catalogue import CATALOGUE, Metric, Type, label_names
 from tests.dashboards.grafana.promql import grouped, selected
 from tests.dashboards.grafana.reading import FILES, FOLDER, Asked, asked, dashboard, panels, put_in
 
@@ -50,7 +50,8 @@ def labels_of(name: str) -> set[str]:
     if name in recorded():
         return {"site", "publish"}
     assert name in SERIES, f"{name} is neither in the catalogue nor recorded"
-    return {*SERIES[name].labels, "le"} if name.endswith("_bucket") else set(SERIES[name].labels)
+    labels = label_names(SERIES[name], per_agent=True)
+    return {*labels, "le"} if name.endswith("_bucket") else set(labels)
 
 
 @pytest.mark.parametrize("one", EVERY)
