@@ -200,7 +200,7 @@ def run(line: str) -> Ended:
 
 
 def judged(ended: Ended) -> bool:
-    """Whether a check had enough to go by. On a busy machine it may rightly say that it does not trust its own figures."""
+    """Whether a check had enough to go by; on a busy machine it may rightly say that it does not trust its figures."""
     return ended.status != 3 or "suspect" in ended.out
 
 
