@@ -5,6 +5,7 @@ Runs beside simulator and monitor, in their network (profile `demo` of docker-co
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
@@ -23,21 +24,26 @@ CALL_EVERY_S = float(os.environ.get("CALL_EVERY_S", "60"))
 CALL_FOR_S = float(os.environ.get("CALL_FOR_S", "30"))
 FIRST_PUBLISH_S = float(os.environ.get("FIRST_PUBLISH_S", "120"))
 PUBLISH_EVERY_S = float(os.environ.get("PUBLISH_EVERY_S", "1200"))
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy stands before the simulator
 PACING = os.environ.get("PACING", "burst")
 
 
 def main() -> None:
     """Calls and publishes until stopped. A simulator that is away is waited for."""
     publish_at_s = time.monotonic() + FIRST_PUBLISH_S
+    publishing: subprocess.Popen[bytes] | None = None
     while True:
         ALIVE.touch()
         began_s = time.monotonic()
         try:
-            one_call()
-            if time.monotonic() >= publish_at_s:
+            if publishing is not None and publishing.poll() is not None:
+                print(f"activity: the publish ended with status {publishing.returncode}", file=sys.stderr)
+                publishing = None
+            if publishing is None and began_s >= publish_at_s:
+                publishing = publish()
                 publish_at_s += PUBLISH_EVERY_S
-                publish()
-        except (OSError, LookupError) as error:
+            one_call()
+        except (OSError, LookupError, ValueError, http.client.HTTPException) as error:
             print(f"activity: {error}; trying again", file=sys.stderr)
         time.sleep(max(1.0, began_s + CALL_EVERY_S - time.monotonic()))
 
@@ -52,21 +58,21 @@ def one_call() -> None:
         print(f"activity: call {sid} had ended before: {gone}", file=sys.stderr)
 
 
-def publish() -> None:
-    """One publish in a process of its own: it drives the real flow and tells the monitor. Prints what came of it."""
+def publish() -> subprocess.Popen[bytes]:
+    """One publish in a process of its own, beside the calls: it drives the real flow and tells the monitor."""
     ledger = ALIVE.with_name(f"publish-{time.time_ns()}.jsonl")
     command = ["softphone-monitor", "publish", "--job", "weekly", "--pacing", PACING, "--monitor", MONITOR_URL]
     command += ["--rest", value("rest"), "--streaming", value("ws"), "--ledger", str(ledger)]
     command += [word for name in ("business_unit", "week", "schedule") for word in (option(name), value(name))]
     secrets = {"GENESYS_CLIENT_ID": value("client_id"), "GENESYS_CLIENT_SECRET": value("client_secret")}
     token = TOKEN_FILE.read_text(encoding="utf-8").strip()
-    subprocess.run(command, env={**os.environ, **secrets, "MONITOR_TOKEN": token}, check=False)  # noqa: S603
+    return subprocess.Popen(command, env={**os.environ, **secrets, "MONITOR_TOKEN": token})  # noqa: S603
 
 
 def order(verb: str, **parameters: str) -> dict[str, str]:
     """One order to the simulator's control API; its answer."""
     url = f"{value('control')}/{verb}?{urllib.parse.urlencode(parameters)}"
-    with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=10) as answer:  # noqa: S310
+    with DIRECTLY.open(urllib.request.Request(url, method="POST"), timeout=10) as answer:  # noqa: S310
         told: dict[str, str] = json.load(answer)
         return told
 

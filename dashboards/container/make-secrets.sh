@@ -23,7 +23,8 @@ keep monitor_token "$(random)"
 keep grafana_admin_password "$(random)"
 keep turn_username monitor
 keep turn_password "$(random)"
-keep turnserver.conf "lt-cred-mech
+# Not a secret of its own: it says what the two before say, so it is written anew when they change.
+turn="lt-cred-mech
 realm=softphone-monitor
 user=$(cat "$folder/turn_username"):$(cat "$folder/turn_password")
 fingerprint
@@ -36,3 +37,4 @@ max-port=43099
 pidfile=/tmp/turnserver.pid
 userdb=/tmp/turndb
 log-file=stdout"
+[ "$(cat "$folder/turnserver.conf" 2> /dev/null)" = "$turn" ] || { rm -f "$folder/turnserver.conf"; keep turnserver.conf "$turn"; }

@@ -33,6 +33,8 @@ PROJECT = "softphone-podman"
 PACKAGES = "podman runc netavark aardvark-dns iptables catatonit buildah debootstrap"
 SERVICES = ("monitor", "simulator", "activity", "prometheus", "alertmanager", "coturn", "victoriametrics")
 DEADLINE_S = 300.0
+SOCKET_S = 30.0
+PIP_SETTINGS = Path("/etc/pip.conf")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 DEBIAN = "docker.io/library/debian:bookworm"
@@ -42,7 +44,6 @@ PYTHON_FILE = f"""
 FROM {DEBIAN}
 RUN {INSTALL} python3 python3-venv ca-certificates > /dev/null && ln -s python3 /usr/bin/python && {CLEAN}
 COPY certificates.crt {CERTIFICATES}
-COPY pip.conf /etc/pip.conf
 """
 SERVERS_FILE = f"""
 FROM {DEBIAN}
@@ -104,9 +105,15 @@ class Podman:
         with tempfile.TemporaryDirectory(dir=self.folder) as context:
             (Path(context) / "Containerfile").write_text(text)
             shutil.copy(CERTIFICATES, Path(context) / "certificates.crt")
-            pip = Path("/etc/pip.conf")
-            (Path(context) / "pip.conf").write_text(pip.read_text() if pip.exists() else "")
             self("build", "-q", "--network=host", "-t", image, context)
+
+    def remove_all(self) -> None:
+        """Containers, volumes, images, the folder. `system reset` would reach for the machine's own networks, too."""
+        self("rm", "-af")
+        self("volume", "prune", "-f")
+        self("rmi", "-af")
+        subprocess.run(["umount", str(self.folder / "storage" / "overlay")], capture_output=True, check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
@@ -118,7 +125,10 @@ class Podman:
         checks = threading.Thread(target=self._check_health, args=(stop,))
         checks.start()
         try:
+            give_up_s = time.monotonic() + SOCKET_S
             while not self.socket.exists():
+                if service.poll() is not None or time.monotonic() > give_up_s:
+                    raise SystemExit(f"podman does not answer: {(self.folder / 'service.log').read_text()[-500:]}")
                 time.sleep(0.1)
             yield
         finally:
@@ -158,8 +168,7 @@ def main() -> int:
         return run_and_look(podman)
     finally:
         if options.work is None:
-            podman("system", "reset", "--force")
-            shutil.rmtree(folder, ignore_errors=True)
+            podman.remove_all()
 
 
 def make_images(podman: Podman) -> None:
@@ -186,9 +195,13 @@ def make_images(podman: Podman) -> None:
 
 
 def build_product(podman: Podman, image: str, *more: str) -> None:
-    """The Dockerfile as it is; format docker, as the other one knows no HEALTHCHECK."""
+    """The Dockerfile as it is; format docker, as the other one knows no HEALTHCHECK.
+
+    What this machine's pip needs to find packages is there while the image is built, and not in it.
+    """
     words = ("--format=docker", "--network=host", "-q", "-f", str(FOLDER / "Dockerfile"), "-t", image)
-    podman("build", *words, *more, str(ROOT))
+    pip = ("--volume", f"{PIP_SETTINGS}:{PIP_SETTINGS}:ro") if PIP_SETTINGS.exists() else ()
+    podman("build", *words, *pip, *more, str(ROOT))
 
 
 def files_of(podman: Podman, image: str) -> str:

@@ -16,8 +16,9 @@ DURATION = re.compile(r"\b(\d+)(ms|[smhdw])\b")
 BARE_SECONDS: Mapping[str, int] = {
     "> time() - 7200": 2,
     "<= time() + 60": 2,
-    "<= time() - 600": 1,
-    "<= time() - 2400": 1,
+    "runs:end > time() - 600": 1,
+    "runs:end > time() - 2400": 1,
+    "runs:start <= 7200": 2,
     ") > 3600": 1,
     "[1d]) > 180": 1,
 }

@@ -82,6 +82,7 @@ def test_amtool_reads_it() -> None:
         ("alertname=SoftphoneSignallingDown severity=critical site=chicago memory=short", "on-call-chicago"),
         ("alertname=SoftphoneFleetLost severity=critical", "on-call"),
         ("alertname=SoftphoneHeartbeatSlow severity=warning site=chicago", "tickets"),
+        ("alertname=SoftphoneDisconnectsHighDuringPublish severity=warning site=chicago", "tickets"),
         ("alertname=SoftphoneTokenExpiring severity=warning site=chicago", "tickets"),
         ("alertname=SoftphonePublishInProgress severity=none site=chicago memory=long", "nobody"),
         ("alertname=SoftphoneWatchdog severity=none", "watchdog"),
@@ -100,6 +101,52 @@ def test_no_time_interval_mutes_what_is_critical() -> None:
     for alert in every_alert():
         if alert["severity"] == "critical":
             assert not any(matches(route["matchers"], alert) for route in timed), alert
+
+
+def way(labels: Labels) -> list[dict[str, Any]]:
+    """The routes that an alert takes from the top; no route of ours says `continue`."""
+    taken = [SETTINGS["route"]]
+    while below := [one for one in taken[-1].get("routes", ()) if matches(one["matchers"], labels)]:
+        taken.append(below[0])
+    return taken
+
+
+def test_what_a_publish_leaves_of_a_page_is_told_at_any_hour() -> None:
+    """The page itself is held back, and a publish may run at night."""
+    assert not any("continue" in route for route in routes())
+    told = [one for one in every_alert() if one["alertname"].endswith(("DuringPublish", "PublishOverdue"))]
+    assert len({one["alertname"] for one in told}) == 7
+    for alert in told:
+        assert not any(route.keys() & {"mute_time_intervals", "active_time_intervals"} for route in way(alert)), alert
+        assert way(alert)[-1]["receiver"] == "tickets"
+    (slow,) = fired("SoftphoneHeartbeatSlow")
+    assert way(slow)[-1]["active_time_intervals"] == ["working-hours"]
+
+
+def test_sites_are_one_page_but_for_those_with_an_on_call_of_their_own() -> None:
+    def grouped_by(site: str) -> list[str]:
+        (alert,) = fired("SoftphoneSignallingDown", site)
+        return [route["group_by"] for route in way(alert) if "group_by" in route][-1]
+
+    assert grouped_by("dallas") == ["alertname"]
+    assert grouped_by("chicago") == ["alertname", "site"]
+
+
+def seconds(duration: str) -> int:
+    """Of a rule's `for`."""
+    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+
+
+@pytest.mark.parametrize("source", ["SoftphoneFleetLost", "SoftphoneIceGatheringFailingAllSites"])
+def test_what_stands_for_all_sites_is_there_before_each_site_pages(source: str) -> None:
+    """By a minute at least, which is more than the groups' intervals are apart."""
+    (holder,) = fired(source)
+    (rule,) = [one for one in alerts() if one["alert"] == source]
+    held = [one for one in alerts() if held_back({"alertname": one["alert"], **one["labels"]}, holder)]
+    assert len(held) >= 2
+    for one in held:
+        assert seconds(one["for"]) >= seconds(rule["for"]) + 60, one["alert"]
+        assert alerts().index(rule) < alerts().index(one)  # Prometheus sends in that order
 
 
 def test_time_intervals_are_of_the_publish_s_own_time_zone_and_used() -> None:
@@ -148,10 +195,11 @@ def test_a_form_for_all_sites_stands_for_those_of_each_site() -> None:
     def one_by(source: str, target: str, **labels: str) -> bool:
         return held_back(fired(target, **labels)[0], fired(source, **labels)[0])
 
-    assert one_by("SoftphoneFleetLost", "SoftphoneSignallingDown")
-    assert one_by("SoftphoneFleetLost", "SoftphoneSignallingDownDuringPublish")
+    for name in ("SignallingDown", "SignallingBudgetBurn", "DisconnectsHigh", "IceServersFetchFailing"):
+        assert one_by("SoftphoneFleetLost", f"Softphone{name}")
+        assert one_by("SoftphoneFleetLost", f"Softphone{name}DuringPublish")
     assert one_by("SoftphoneHeartbeatSlowAllSites", "SoftphoneHeartbeatSlow", channel="xmpp")
-    assert one_by("SoftphoneIceGatheringFailingAllSites", "SoftphoneIceGatheringFailing", signature="empty")
+    assert one_by("SoftphoneIceGatheringFailingAllSites", "SoftphoneIceGatheringFailing")
     slow = fired("SoftphoneHeartbeatSlow", channel="notification")[0]
     assert not held_back(slow, fired("SoftphoneHeartbeatSlowAllSites", channel="xmpp")[0])
 

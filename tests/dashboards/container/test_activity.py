@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from system.compose import FOLDER
 
 DEADLINE_S = 60.0
 OFTEN = {"CALL_EVERY_S": "1", "CALL_FOR_S": "2", "FIRST_PUBLISH_S": "0", "PUBLISH_EVERY_S": "3600", "PACING": "batch"}
-CALLED = 'softphone_call_phase_seconds_count{phase="first_media",site="chicago"} 1.0'
+CALLED = re.compile(r'softphone_call_phase_seconds_count\{phase="first_media",site="chicago"\} (?!0\.0)\d')
 
 
 def test_a_call_is_made_and_a_publish_is_marked_from_start_to_end(tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ def until_done(url: str) -> None:
     while not (called and phases >= {"start", "end"}):
         if time.monotonic() > give_up_s:
             pytest.fail(f"call with media: {called}; markers: {sorted(phases)}")
-        markers = httpx.get(f"{url}/markers").json()["markers"]
+        markers = httpx.get(f"{url}/markers", trust_env=False).json()["markers"]
         phases = {marker["phase"] for marker in markers if marker["job"] == "weekly"}
-        called = CALLED in httpx.get(f"{url}/metrics").text
+        called = CALLED.search(httpx.get(f"{url}/metrics", trust_env=False).text) is not None
         time.sleep(0.2)

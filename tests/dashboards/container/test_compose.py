@@ -164,12 +164,10 @@ def test_the_probe_of_the_turn_server_loads_once_uncommented(tmp_path: Path) -> 
 def test_with_your_own_platform_there_is_no_simulator_and_nothing_simulated_is_kept_with_it() -> None:
     ours, simulated = resolved("demo", files=(MAIN, GENESYS)), resolved("demo")
     assert set(ours["services"]) == DEFAULT - {"simulator"}
-    for name in ("monitor", "prometheus"):
-        volumes = [
-            {one["source"] for one in model["services"][name]["volumes"] if one["type"] == "volume"}
-            for model in (ours, simulated)
-        ]
-        assert not volumes[0] & volumes[1], name
+    assert ours["name"] != simulated["name"]  # the demo's services and ours are not in one network
+    named = [{volume["name"] for volume in model["volumes"].values()} for model in (ours, simulated)]
+    assert named[0]
+    assert not named[0] & named[1]
 
 
 def test_the_addresses_and_paths_in_the_mounted_settings_are_those_of_the_services(
@@ -190,6 +188,15 @@ def test_the_addresses_and_paths_in_the_mounted_settings_are_those_of_the_servic
     assert (Path(mounted[str(home.parent)]) / home.name).is_file()
     for name in ("prometheus", "victoriametrics"):
         assert {"source": "monitor_token", "target": "/run/secrets/monitor_token"} in services[name]["secrets"], name
+
+
+def test_no_proxy_of_the_engines_settings_stands_before_a_health_check(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        assert {service["environment"][variable] for variable in ("HTTP_PROXY", "http_proxy")} == {""}, name
+
+
+def test_the_image_makes_no_volume_that_nobody_asked_for() -> None:
+    assert not re.search("^VOLUME", (FOLDER / "Dockerfile").read_text(), flags=re.MULTILINE)
 
 
 def test_the_image_is_made_of_the_product_alone() -> None:

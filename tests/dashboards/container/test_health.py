@@ -7,11 +7,13 @@ import socket
 import subprocess
 import sys
 import time
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from ports import free_port
 from system.compose import FOLDER
+from system.replay import answering
 
 
 def check(*targets: str) -> tuple[int, str]:
@@ -35,6 +37,13 @@ def test_one_target_that_does_not_answer_is_told_beside_one_that_does(kind: str)
     assert status == 1
     assert why.startswith(f"{away}: ")
     assert len(why.splitlines()) == 1
+
+
+def test_a_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{free_port()}")
+    with answering(SimpleHTTPRequestHandler) as address:
+        assert check(f"http://{address}/") == (0, "")
 
 
 def test_a_file_must_have_been_written_to_lately(tmp_path: Path) -> None:

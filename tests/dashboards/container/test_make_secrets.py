@@ -37,6 +37,14 @@ def test_a_secret_of_your_own_is_left_alone_and_a_missing_one_is_made_again(tmp_
     assert after["grafana_admin_password"] != before["grafana_admin_password"]
 
 
+def test_the_servers_settings_follow_a_changed_secret(tmp_path: Path) -> None:
+    before = made(tmp_path)
+    (tmp_path / "turn_password").unlink()
+    after = made(tmp_path)
+    assert after["turn_password"] != before["turn_password"]
+    assert f"user=monitor:{after['turn_password']}" in after["turnserver.conf"]
+
+
 def test_only_who_made_them_gets_into_the_folder_and_any_container_can_read_its_file(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     made(folder)

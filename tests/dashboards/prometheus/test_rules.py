@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 import yaml
 
 from monitor.facts.runs import DEFAULT_LIMIT_S
 from monitor.oncall.checks import NORMAL_ENDS, PLANNED
+from monitor.oncall.limits import CHECKS
 from monitor.outputs.catalogue import CATALOGUE, Type, label_names
 from tests.dashboards.prometheus.rule_files import (
     FOLDER,
@@ -29,9 +31,18 @@ pytestmark = pytest.mark.calculating
 
 SUFFIXES = ("_bucket", "_count", "_sum")
 TWIN = "DuringPublish"
+MEASURED_BY = {
+    "rtt_p95": "softphone_heartbeat_rtt_seconds",
+    "notification_rtt_p95": "softphone_heartbeat_rtt_seconds",
+    "gathering_p95": "softphone_ice_gathering_seconds",
+    "ice_fetch_p95": "softphone_signalling_phase_seconds",
+    "allocate_p95": "softphone_turn_allocate_seconds",
+    "api_p95": "softphone_api_request_seconds",
+}
 KNOWN = {metric.name: metric for metric in CATALOGUE} | {
     f"{metric.name}{suffix}": metric for metric in CATALOGUE if metric.type is Type.HISTOGRAM for suffix in SUFFIXES
 }
+NAMED_BY_THEIR_JOB = ("SoftphonePublishInProgress",)  # an inhibitor, which nobody is told of
 ANNOTATIONS = {"summary", "description", "runbook_url"}
 
 
@@ -78,6 +89,59 @@ def test_buckets_that_are_asked_for_exist_and_are_written_alike_by_every_prometh
     assert all(edge in KNOWN[name].buckets and edge % 1 for name, edge in edges)
 
 
+def quantiles() -> Iterator[tuple[str, float]]:
+    """Each metric of which a rule takes a quantile, with what some rule compares that with."""
+    for rule in rules():
+        found = re.match(r"histogram_quantile\(.*?(\w+)_bucket.*\)(?: > ([\d.]+)| >= 0)$", plain(rule["expr"]))
+        assert bool(found) == ("histogram_quantile" in rule["expr"]), rule
+        if found and found[2]:
+            yield found[1], float(found[2])
+        elif found:
+            for other in alerts():
+                for limit in re.findall(rf"{rule['record']} > ([\d.]+)", plain(other["expr"])):
+                    yield found[1], float(limit)
+
+
+def test_a_quantile_is_compared_with_a_bucket_s_edge() -> None:
+    """Elsewhere it is drawn by a line between two edges: pings of 260 ms would count as over 300 ms."""
+    found = set(quantiles())
+    assert found == {
+        ("softphone_heartbeat_rtt_seconds", 0.15),
+        ("softphone_heartbeat_rtt_seconds", 0.3),
+        ("softphone_signalling_phase_seconds", 1.0),
+    }
+    assert [(name, edge) for name, edge in found if edge not in KNOWN[name].buckets] == []
+
+
+@pytest.mark.parametrize("figure", MEASURED_BY)
+def test_the_limits_of_a_check_are_bucket_edges(figure: str) -> None:
+    """With --prometheus a check takes its quantiles from buckets."""
+    limits = [float(limit) for check in CHECKS for limit in check.limits.get(figure, ()) if limit]
+    assert limits
+    assert set(limits) <= set(KNOWN[MEASURED_BY[figure]].buckets)
+
+
+def test_every_quantile_of_a_check_is_known() -> None:
+    told = {
+        figure for check in CHECKS for figure, limits in check.limits.items() if figure.endswith("_p95") and any(limits)
+    }
+    assert told == {
+        *MEASURED_BY,
+        "reconnect_p95",
+    }  # whose limits, 10 and 60 s, lie between edges that follow the backoff
+
+
+def test_what_fails_at_the_api_is_the_same_on_the_dashboards() -> None:
+    (rule,) = [one for one in alerts() if one["alert"] == "SoftphoneApiFailing"]
+    matchers = set(re.findall(r'status(!~"[^"]+")', rule["expr"]))
+    assert len(matchers) == 1
+    assert matchers <= {
+        found.replace('\\"', '"')
+        for path in (FOLDER.parent / "grafana").glob("*.json")
+        for found in re.findall(r'status(!~\\"[^"]+")', path.read_text())
+    }
+
+
 def test_drops_leave_out_what_the_checks_leave_out() -> None:
     ends = {reason for _, reason in (*NORMAL_ENDS, *PLANNED)}
     asked = [plain(rule["expr"]) for rule in rules() if "softphone_disconnects_total" in rule["expr"]]
@@ -92,11 +156,18 @@ def test_drops_leave_out_what_the_checks_leave_out() -> None:
     }  # by reason alone is enough
 
 
-def test_a_window_ends_at_the_monitor_s_own_limit() -> None:
-    for name, tail_s in (("start10m", 600), ("start40m", 2400)):
-        expr = recorded()[f"publish_run:softphone_publish_window:{name}"]
-        assert f"> time() - {DEFAULT_LIMIT_S:.0f}\n" in expr
-        assert f"<= time() - {tail_s}\n" in expr
+def test_a_window_ends_at_the_monitor_s_own_limit_and_runs_in_a_row_cannot_outlast_one_at_its_limit() -> None:
+    limit_s = DEFAULT_LIMIT_S
+    for window, start, tail_s in (("active", "start10m", 600), ("active40m", "start40m", 2400)):
+        expr = plain(recorded()[f"publish_run:softphone_publish_window:{start}"])
+        assert f"publish_run:softphone_publish_runs:start > time() - {limit_s:.0f} " in expr
+        assert f"publish_run:softphone_publish_runs:end > time() - {tail_s} " in expr
+        assert f"- publish_run:softphone_publish_runs:start <= {limit_s:.0f} " in expr
+        (of_min, at_most) = map(
+            int, re.findall(r"\[(\d+)m:1m\]\)\) > (\d+)", recorded()[f"site:softphone_publish_window:{window}"])[0]
+        )
+        assert at_most * 60 == limit_s + tail_s
+        assert of_min - at_most == 10  # what an outage has to page in
     (overdue,) = [rule for rule in alerts() if rule["alert"] == "SoftphonePublishOverdue"]
     assert overdue["expr"].rstrip().endswith(f"> {DEFAULT_LIMIT_S / 2:.0f}")
 
@@ -106,12 +177,25 @@ def test_an_alert_says_how_grave_it_is_what_it_is_and_what_to_read(rule: Rule) -
     assert rule["labels"]["severity"] in ("critical", "warning", "none")
     assert set(rule["annotations"]) == ANNOTATIONS
     assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{rule['alert'].lower()}"
-    description = rule["annotations"]["description"]
-    assert "$value" in description
-    for_one_site = "site" in rule["annotations"]["summary"] + description and "$labels.site" in description
-    assert for_one_site or "by (site" not in rule["expr"] or "count" in rule["expr"]
+    assert "$value" in rule["annotations"]["description"]
     # Labels that a rule itself adds are not known to its texts: they would be empty.
     assert not set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))) & set(rule["labels"])
+
+
+@pytest.mark.parametrize("rule", alerts(), ids=id_of)
+def test_an_alert_with_a_site_names_it_wherever_somebody_reads(rule: Rule) -> None:
+    """Whether it has one is what promtool sees of it."""
+    fired = [
+        one["exp_labels"]
+        for name, expected in alert_cases()
+        for one in expected
+        if name == rule["alert"] and rule["labels"].items() <= one["exp_labels"].items()
+    ]
+    assert fired
+    has_site = any("site" in labels for labels in fired)
+    read = ("description",) if rule["alert"] in NAMED_BY_THEIR_JOB else ("summary", "description")
+    for text in read:
+        assert ("$labels.site" in rule["annotations"][text]) or not has_site, text
 
 
 @pytest.mark.parametrize("name", sorted({rule["alert"] for rule in alerts()}))
@@ -131,7 +215,7 @@ def test_every_form_of_an_alert_fires_in_a_test() -> None:
 @pytest.mark.parametrize("rule", criticals_with_memory(), ids=id_of)
 def test_what_gives_way_to_a_publish_has_a_twin_of_the_same_condition(rule: Rule) -> None:
     window = {"short": "active", "long": "active40m"}[rule["labels"]["memory"]]
-    wanted = f"* on (site) group_left (publish) site:softphone_publish_window:{window}"
+    wanted = f"and on (site) site:softphone_publish_window:{window}"
     twins = [one for one in alerts() if one["alert"] == rule["alert"] + TWIN and plain(one["expr"]).endswith(wanted)]
     condition = plain(rule["expr"])
     assert any(plain(one["expr"]) in (f"{condition} {wanted}", f"({condition}) {wanted}") for one in twins)
@@ -169,7 +253,46 @@ def test_rule_tests_are_of_these_files_and_take_the_groups_in_order() -> None:
 def test_the_scrape_is_quick_enough_for_the_shortest_range() -> None:
     settings = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     assert settings["global"]["scrape_interval"] == "15s"
-    ranges = {found for rule in rules() for found in re.findall(r"\[(\d+[smhd])\]", rule["expr"])}
+    # The least of recorded samples needs one of them only.
+    exprs = [re.sub(r"min_over_time\([^]]*\]", "", rule["expr"]) for rule in rules()]
+    ranges = {found for expr in exprs for found in re.findall(r"\[(\d+[smhd])\]", expr)}
     assert not {one for one in ranges if one.endswith("s")}
     assert min(int(one[:-1]) for one in ranges if one.endswith("m")) == 5
     assert set(settings["rule_files"]) == {path.name for path in RULE_FILES}
+
+
+def section(alert: str) -> str:
+    """An alert's section of the runbook, in one line."""
+    text = (FOLDER.parents[1] / "docs" / "runbook.md").read_text()
+    return plain(text.partition(f"### {alert}\n")[2].partition("\n#")[0])
+
+
+def test_the_runbook_asks_for_an_absent_site_as_the_alert_does() -> None:
+    """An instant vector of what is gone is empty."""
+    told = section("SoftphoneMonitorAbsent")
+    (asked,) = [one["expr"] for one in alerts() if one["labels"].get("seen_by") == "sample_age"]
+    assert asked.removesuffix(" > 180") in told
+    assert "amtool silence add alertname=SoftphoneMonitorAbsent site=" in told
+
+
+@pytest.mark.parametrize(
+    ("alert", "rule", "condition", "words"),
+    [
+        ("SoftphoneDisconnectsHigh", "site:softphone_disconnects:alerting_increase15m", "> 0.25 / 3", "the same rate"),
+        (
+            "SoftphoneIceGatheringFailing",
+            "site_servers:softphone_ice_gatherings_failed:alerting_ratio",
+            "ratio5m > 0.1",
+            "over 10 % of those of the last 5 minutes",
+        ),
+        (
+            "SoftphoneCallSetupFailing",
+            "site:softphone_call_setup_failed:alerting_ratio",
+            "> 0.1",
+            "over 10 % of those of the last 30 minutes",
+        ),
+    ],
+)
+def test_the_runbook_tells_what_still_has_to_go_on(alert: str, rule: str, condition: str, words: str) -> None:
+    assert plain(recorded()[rule]).endswith(condition)
+    assert words in section(alert)
