@@ -23,7 +23,7 @@ from monitor.outputs.metrics import MetricsOptions
 from monitor.simulator.history.history import HistoryPlan, facts
 from monitor.simulator.world.scenario import load_scenario
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]  # each history takes its time, however busy the machine
 
 FACTOR = 60.0
 SITES = {"chicago": 90, "dallas": 60}

@@ -122,9 +122,9 @@ async def test_a_publish_told_late_is_seen_at_its_true_time(tmp_path: Path) -> N
     assert both[0].keys() == both[1].keys()
     for name, of_prometheus in both[0].items():
         assert of_prometheus == pytest.approx(both[1][name], rel=0.02), name
-    assert both[0]["publish_run:softphone_publish_window:start40m"] == {
-        frozenset({"publish": "weekly", "run_id": "r1"}.items()): start_s
-    }
+    run = frozenset({"publish": "weekly", "run_id": "r1"}.items())
+    assert both[0]["publish_run:softphone_publish_runs:start"] == {run: start_s}
+    assert both[0]["publish_run:softphone_publish_runs:end"] == {run: end_s}
 
 
 async def seen(
