@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 from ports import free_port
 from system_programs import require_program
 
@@ -17,10 +15,10 @@ from monitor.facts.markers import Marker
 from monitor.facts.observations import Observation
 from monitor.outputs.metrics import Metrics, MetricsOptions
 from tests.system.prometheus import INSTALL
+from tests.system.served_program import running
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 PAUSE_S = 1800.0  # nothing told for longer than this: the monitor's day is over, and it is not scraped
-DEADLINE_S = 30.0
 
 
 def exposed(
@@ -89,22 +87,5 @@ def served(directory: Path) -> Iterator[str]:
         f"--web.listen-address={url}",
         "--log.level=error",
     ]
-    with (directory / "prometheus.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            _wait_until_ready(f"http://{url}")
-            yield f"http://{url}"
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _wait_until_ready(url: str) -> None:
-    until_s = time.monotonic() + DEADLINE_S
-    while time.monotonic() < until_s:
-        try:
-            if httpx.get(f"{url}/-/ready", trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError("Prometheus did not become ready")
+    with running(command, directory / "prometheus.log", url, "/-/ready"):
+        yield f"http://{url}"

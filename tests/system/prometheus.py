@@ -13,6 +13,8 @@ import httpx
 from ports import free_port
 from system_programs import require_program
 
+from tests.system.served_program import running
+
 INSTALL = "apt-get install prometheus"
 DEADLINE_S = 90.0  # Prometheus scrapes first 5 to 7 s after its start, whatever the interval
 
@@ -26,21 +28,17 @@ def prometheus(directory: Path, target: str) -> Iterator[str]:
         "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
         f"scrape_configs: [{{job_name: softphone, static_configs: [{{targets: ['{target}']}}]}}]\n"
     )
-    port = free_port()
+    address = f"127.0.0.1:{free_port()}"
     command = [
         program,
         f"--config.file={config}",
         f"--storage.tsdb.path={directory / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
+        f"--web.listen-address={address}",
         "--enable-feature=exemplar-storage",
         "--log.level=error",
     ]
-    with (directory / "prometheus.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(30)
+    with running(command, directory / "prometheus.log", address, "/-/ready"):
+        yield f"http://{address}"
 
 
 async def query(http: httpx.AsyncClient, promql: str) -> list[dict[str, Any]]:

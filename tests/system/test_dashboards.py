@@ -10,7 +10,6 @@ import asyncio
 import json
 import re
 import ssl
-import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -24,6 +23,7 @@ from ports import free_port
 from product import CONFIG, HANG_S, line_with, simulator, started
 from system.coturn import Coturn, running_coturn
 from system.prometheus import INSTALL, until_true
+from system.served_program import running
 from system_programs import require_program
 
 from tests.dashboards.grafana.reading import (
@@ -122,12 +122,8 @@ def prometheus_with_rules(directory: Path, target: str) -> Iterator[str]:
         "--enable-feature=exemplar-storage",
         "--log.level=error",
     ]
-    with (directory / "prometheus.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            yield f"http://{address}"
-        finally:
-            process.terminate()
-            process.wait(30)
+    with running(command, directory / "prometheus.log", address, "/-/ready"):
+        yield f"http://{address}"
 
 
 @contextmanager
@@ -144,7 +140,7 @@ def monitor(folder: Path, info: dict[str, Any], turn: Coturn, certificate: Path)
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Rig]:
+async def measuring(folder: Path) -> AsyncIterator[Rig]:
     """Everything started, and everything happened."""
     async with running_coturn(folder) as turn:
         scenario = folder / "scenario.yaml"
@@ -209,7 +205,7 @@ async def test_every_query_of_every_dashboard_returns_data(tmp_path: Path) -> No
         for each in whole
         for one in (*asked_by_panels(each), *asked_by_annotations(each), *asked_by_variables(each))
     ]
-    async with running(tmp_path) as rig:
+    async with measuring(tmp_path) as rig:
         until_s = time.monotonic() + DEADLINE_S
         waiting = await silent(rig.prometheus, every)
         while waiting and time.monotonic() < until_s:
