@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import run
 from typing import Any
 
 import httpx
 import pytest
-from system_programs import require_program
+from npm_packages import node_with_packages
 
 NODE_FOLDER = Path(__file__).parent / "node"
 SCENARIO = """
@@ -168,17 +166,7 @@ RUNS: tuple[Callable[[str, Platform, Transcript], Awaitable[None]], ...] = (
 @pytest.fixture(scope="module")
 def node() -> str:
     """Node, with the client's packages installed beside the script exactly as locked."""
-    program, npm = require_program("node", "apt-get install nodejs"), require_program("npm", "apt-get install npm")
-    installed = NODE_FOLDER / "node_modules" / ".package-lock.json"
-    lock = NODE_FOLDER / "package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return program
-    install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-    done = run(install, cwd=NODE_FOLDER, capture_output=True, text=True, timeout=100, check=False)
-    if done.returncode != 0:
-        reason = f"npm ci failed in {NODE_FOLDER}: {(done.stderr or done.stdout)[-500:]}"
-        pytest.fail(reason) if os.environ.get("MONITOR_REQUIRE_ALL") == "1" else pytest.skip(reason)
-    return program
+    return node_with_packages(NODE_FOLDER)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ The schema is derived anew instead of kept: that takes three seconds of CPU, and
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import run
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
-from system_programs import require_program
+from npm_packages import node_with_packages
 
 from tests.dashboards.grafana.reading import FILES, dashboard, panels
 
@@ -29,14 +28,7 @@ FIELDS = OPTIONS - {"stat"}
 @pytest.fixture(scope="module")
 def schemas() -> dict[str, Any]:
     """A JSON schema for each shape that node/shapes.ts names."""
-    node, npm = require_program("node", "apt-get install nodejs"), require_program("npm", "apt-get install npm")
-    installed, lock = NODE_FOLDER / "node_modules" / ".package-lock.json", NODE_FOLDER / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-        done = run(install, cwd=NODE_FOLDER, capture_output=True, text=True, timeout=100, check=False)
-        if done.returncode != 0:
-            reason = f"npm ci failed in {NODE_FOLDER}: {(done.stderr or done.stdout)[-500:]}"
-            pytest.fail(reason) if os.environ.get("MONITOR_REQUIRE_ALL") == "1" else pytest.skip(reason)
+    node = node_with_packages(NODE_FOLDER)
     derived = run([node, "derive.mjs"], cwd=NODE_FOLDER, capture_output=True, text=True, timeout=100, check=True)
     return dict(json.loads(derived.stdout))
 
