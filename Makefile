@@ -8,7 +8,7 @@ PIP_QUIET := --quiet --disable-pip-version-check --no-input
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint docs pictures compose-podman lock clean
+.PHONY: help demo test coverage test-long bench-page lint docs pictures compose-podman lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,18 +16,25 @@ help: ## list the targets
 demo: $(VENV)/.runtime ## run the main job against the built-in simulator; ends with a verdict
 	@$(BIN)/softphone-monitor demo $(DEMO_ARGS)
 
-test: $(VENV)/.dev ## lint, types and the whole test suite with branch coverage
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/pytest -m "calculating and not long" -n auto --timeout 900 --cov --cov-report= $(TEST_ARGS)
-	@$(BIN)/pytest -m "not calculating and not long" --cov --cov-append --cov-report=term $(TEST_ARGS)
+test: lint ## lint, types and the whole test suite
+	@$(BIN)/pytest -m "calculating and not long" -n auto --timeout 900 $(TEST_ARGS)
+	@$(BIN)/pytest -m "not calculating and not long" $(TEST_ARGS)
+
+coverage: $(VENV)/.dev ## the whole test suite with branch coverage, which makes it half as slow again
+	@$(BIN)/coverage erase
+	@$(MAKE) --no-print-directory test TEST_ARGS="--cov --cov-append --cov-report= $(TEST_ARGS)"
+	@$(BIN)/coverage report
 
 test-long: $(VENV)/.dev ## the checks that take minutes to an hour
 	@$(BIN)/pytest -m long $(TEST_ARGS)
 
+bench-page: $(VENV)/.dev ## how soon the live page shows what happens and how long it blocks, in the real Chromium
+	@$(BIN)/python -m tests.browser.bench
+
 lint: $(VENV)/.dev ## ruff and mypy only
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 
 docs: $(VENV)/.dev ## write what is generated again: reference pages, Grafana dashboards, the PrometheusRule
 	@$(BIN)/softphone-monitor config reference > docs/configuration.md
