@@ -60,8 +60,8 @@ def tasks_ms(browser: Browser, page: Page, act: Any) -> list[float]:
     act()
     trace = json.loads(browser.stop_tracing())["traceEvents"]
     names = {(e["pid"], e["tid"]): e["args"]["name"] for e in trace if e.get("name") == "thread_name"}
-    longest = [e for e in trace if e.get("ph") == "X" and e["name"] in ("RunTask", "ThreadControllerImpl::RunTask")]
-    return [e["dur"] / 1000 for e in longest if names.get((e["pid"], e["tid"])) == "CrRendererMain"]
+    tasks = [e for e in trace if e.get("ph") == "X" and e["name"] == "RunTask"]
+    return [e["dur"] / 1000 for e in tasks if names.get((e["pid"], e["tid"])) == "CrRendererMain"]
 
 
 def switch_windows(page: Page) -> None:

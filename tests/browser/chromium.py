@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 from system_programs import require_program
 
 NODE_FOLDER = Path(__file__).parent / "node"
 SIZES = {"phone": (390, 844), "desk": (1440, 900)}
 PATIENCE_MS = 30_000  # a guard against hanging, not a measurement
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass

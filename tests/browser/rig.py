@@ -37,7 +37,7 @@ from monitor.facts.observations import (
 )
 from monitor.outputs.bus import Bus
 from monitor.outputs.intake import take_marker
-from monitor.outputs.journal import Journal
+from monitor.outputs.journal import Journal, JournalError
 from monitor.outputs.metrics import Metrics, MetricsOptions
 from monitor.simulator.history.history import BackgroundDrops, Cadence, HistoryPlan, PublishTimes, facts
 from monitor.simulator.world.scenario import load_scenario
@@ -51,6 +51,7 @@ from monitor.web.streams import Streams
 ZONE = ZoneInfo("America/Chicago")
 SITE, SCENARIO, TUESDAY, SEED = "chicago", "publish_saturates_signalling", date(2026, 11, 24), 5
 AGENTS = 150
+CROWD_EVERY_S = 10  # in the hour before; each second from then on
 PLAN = HistoryPlan(
     start=date(2026, 11, 23),
     weeks=1,
@@ -122,19 +123,10 @@ async def serve_rig(words: argparse.Namespace) -> None:
     by_s = now_s - words.ago - datetime.combine(TUESDAY, time(10), ZONE).timestamp()
     told = [] if words.empty else [moved(one, by_s) for one in history()]
     told += hostile(now_s) if words.hostile else []
-    past = [one for one in told if one.at_wall_s <= now_s]
-    journal = Journal(words.folder / "facts.db")
-    for one in past:
-        if isinstance(one, Marker):
-            await journal.add_marker(one)
-        else:
-            journal.append(one)
-    journal.append(MonitorStarted(site=SITE, probe="", at_wall_s=now_s - 3600, version="0", simulated=True))
-    journal.append(MonitorStarted(site=SITE, probe="", at_wall_s=now_s - 1, version="0", simulated=True))
-    await asyncio.sleep(1.0)  # the writer's commits
-    settings = Settings.model_validate(
-        {"site": SITE, "timezone": str(ZONE), "journal": {"path": str(words.folder / "facts.db")}}
-    )
+    file = words.folder / "facts.db"
+    await _remember(file, [one for one in told if one.at_wall_s <= now_s], words.busy, now_s)
+    journal = Journal(file)
+    settings = Settings.model_validate({"site": SITE, "timezone": str(ZONE), "journal": {"path": str(file)}})
     data = LiveData(
         PageOptions(
             site=MARKUP if words.hostile else SITE,
@@ -202,6 +194,33 @@ def _drop(agent: str, now_s: float) -> Disconnected:
         noticed_wall_s=now_s,
         agent=agent,
     )
+
+
+async def _remember(file: Path, past: list[Observation | Marker], busy: bool, now_s: float) -> None:
+    """Write what was before: a monitor that started an hour ago, and once more just now."""
+    journal = Journal(file)
+    for ago_s in (3600.0, 1.0):
+        journal.append(MonitorStarted(site=SITE, probe="", at_wall_s=now_s - ago_s, version="0", simulated=True))
+    draw = random.Random(SEED)
+    moments = range(int(now_s) - 3600, int(now_s), CROWD_EVERY_S) if busy else ()
+    known = [fact for moment_s in moments for fact in crowd(float(moment_s), draw)]
+    for one in (*past, *known):
+        if isinstance(one, Marker):
+            await journal.add_marker(one)
+        else:
+            await _append(journal, one)
+    await journal.close()
+
+
+async def _append(journal: Journal, fact: Observation) -> None:
+    """Have a fact written, however many wait."""
+    while True:
+        try:
+            journal.append(fact)
+        except JournalError:
+            await asyncio.sleep(0.05)
+        else:
+            return
 
 
 async def _feed(future: list[Observation | Marker], busy: bool, bus: Bus, context: WebContext) -> None:

@@ -1,0 +1,211 @@
+"""The live page in a real Chromium: it works, goes on by itself, asks nobody else, and takes no word for markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from ports import free_port
+from product import CONFIG, line_with, simulator, started
+
+from tests.browser.chromium import PATIENCE_MS, SIZES, chromium, opened, serious_violations, wider_than_the_screen
+from tests.browser.rig import MARKUP
+from tests.browser.rigged import Rig, rig
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+
+DRAWN = "canvas"
+# What must be there before a page is looked at: drops of the hour before, and what the children worked out of them.
+WHOLE = """() => document.querySelectorAll('#drops-list li').length > 3
+    && document.querySelector('#diagnosis').textContent.includes('signalling saturated')"""
+TOKEN = "a-token-for-tests"
+FOREIGN = """<!doctype html><link rel="icon" href="data:,"><p id="tried"></p><script type="module">
+const told = [];
+const marker = JSON.stringify({job: "foreign", run_id: "1", phase: "start"});
+await fetch("TARGETmarkers", {credentials: "include"})
+    .then(() => told.push("fetch read"), () => told.push("fetch refused"));
+await fetch("TARGETmarkers", {method: "POST", mode: "no-cors", credentials: "include", body: marker})
+    .then(() => told.push("posted"), () => told.push("post refused"));
+await new Promise((done) => {
+    const stream = new EventSource("TARGETapi/live", {withCredentials: true});
+    stream.onmessage = stream.onopen = () => { told.push("stream read"); done(); };
+    stream.onerror = () => { told.push("stream refused"); stream.close(); done(); };
+});
+document.querySelector("#tried").textContent = told.join(", ");
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium for all of these."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hour(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """An hour of 150 agents, going on, in which every word that somebody else chooses is markup."""
+    with rig(tmp_path_factory.mktemp("hour"), "--busy", "--hostile") as ran:
+        with opened(browser, ran.url, ready=DRAWN) as seen:
+            seen.page.wait_for_function(WHOLE, timeout=3 * PATIENCE_MS)
+        yield ran
+
+
+@contextmanager
+def restartable(folder: Path) -> Iterator[tuple[str, str, Callable[[], AbstractContextManager[None]]]]:
+    """The page's address, the simulator's control address, and the monitor for as long as a block lasts."""
+    with simulator("--scenario", "quiet") as info:
+        config, port = folder / "monitor.yaml", free_port()
+        text = CONFIG.format(rest=info["rest"], ws=info["ws"], journal=folder / "facts.db")
+        config.write_text(text.replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+        env = {"CLIENT_ID": info["client_id"], "CLIENT_SECRET": info["client_secret"], "USER_TOKEN": info["user_token"]}
+
+        @contextmanager
+        def running() -> Iterator[None]:
+            with started("run", "-c", str(config), env=env) as process:
+                line_with(process.stderr, "ready:")
+                yield
+
+        yield f"http://127.0.0.1:{port}/", info["control"], running
+
+
+def test_it_shows_what_happens_without_a_reload_and_survives_a_restart(browser: Browser, tmp_path: Path) -> None:
+    with restartable(tmp_path) as (url, control, running), ExitStack() as opening:
+        with running():
+            seen = opening.enter_context(opened(browser, url, ready=DRAWN))
+            page = seen.page
+            expect(page.locator("#simulated")).to_be_visible()
+            assert "SIMULATED" in page.title()
+            page.get_by_text("1 of 1 softphones connected").wait_for()
+            marker = {"job": "weekly", "run_id": "tuesday", "phase": "start", "strategy": "burst"}
+            assert httpx.post(f"{url}markers", json=marker).status_code == 201
+            httpx.post(f"{control}/drop", params={"code": "1001", "reason": "test"}).raise_for_status()
+            _shows_both(page)
+            assert seen.problems == []
+        expect(page.locator("#connection")).not_to_have_attribute("data-state", "live")
+        with running():
+            expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+            page.get_by_text("1 of 1 softphones connected").wait_for()
+            _shows_both(page)
+        assert seen.asked == {urlsplit(url).netloc}
+
+
+def _shows_both(page: Page) -> None:
+    """The publish that runs, and the drop."""
+    page.locator("#runs").get_by_text("tuesday").wait_for()
+    page.locator("#drops-list").get_by_text("closed").first.wait_for()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_hour_of_150_agents_fits_the_screen_and_everybody_can_use_it(
+    browser: Browser, hour: Rig, size: str, scheme: str
+) -> None:
+    with opened(browser, hour.url, size=size, scheme=scheme, ready=DRAWN) as seen:
+        seen.page.wait_for_function(WHOLE)
+        assert wider_than_the_screen(seen.page) == []
+        assert serious_violations(seen.page) == []
+        assert seen.problems == []
+        assert seen.asked == {urlsplit(hour.url).netloc}
+
+
+def test_markup_in_anybodys_words_is_text(browser: Browser, hour: Rig) -> None:
+    with opened(browser, hour.url, ready=DRAWN) as seen:
+        page = seen.page
+        page.wait_for_function(WHOLE)
+        page.locator("#drops-list").get_by_text(MARKUP).first.wait_for()
+        page.locator("#runs").get_by_text(MARKUP).first.wait_for()
+        expect(page.locator("#site")).to_have_text(MARKUP)
+        page.locator("#probes-table tbody").get_by_text("signalling-1").first.click()
+        page.locator("#probes-section").get_by_text(MARKUP).first.wait_for()
+        assert page.locator("img").count() == 0
+        assert page.evaluate("document.title").startswith("pwned") is False
+        assert seen.problems == []  # the policy would have said what it kept from running
+
+
+def test_a_chart_is_read_by_keys_and_aloud(browser: Browser, hour: Rig) -> None:
+    with opened(browser, hour.url, ready=DRAWN) as seen:
+        seen.page.wait_for_function(WHOLE)
+        chart = seen.page.get_by_role("img", name="Ping round trip")
+        chart.focus()
+        seen.page.keyboard.press("ArrowLeft")
+        expect(seen.page.locator("#chart-words")).to_contain_text("Ping round trip")
+        before = seen.page.locator("#chart-words").inner_text()
+        for _ in range(3):
+            seen.page.keyboard.press("ArrowLeft")
+        expect(seen.page.locator("#chart-words")).not_to_have_text(before)
+
+
+def test_a_run_is_marked_by_hand(browser: Browser, hour: Rig) -> None:
+    with opened(browser, hour.url, ready=DRAWN) as seen:
+        page = seen.page
+        page.get_by_label("run id").fill("by-hand-1")
+        page.get_by_label("agents").fill("many")
+        page.get_by_role("button", name="Mark now").click()
+        expect(page.locator("#mark-agents-problem")).to_contain_text("Allowed")
+        page.get_by_label("agents").fill("150")
+        page.get_by_role("button", name="Mark now").click()
+        page.locator("#runs").get_by_text("by-hand-1").wait_for()
+    stored = httpx.get(f"{hour.url}markers").json()["markers"][0]
+    assert (stored["run_id"], stored["phase"], stored["agents"]) == ("by-hand-1", "start", 150)
+
+
+def test_where_nothing_was_measured_it_says_what_would(browser: Browser, tmp_path: Path) -> None:
+    with rig(tmp_path, "--empty") as ran, opened(browser, ran.url) as seen:
+        seen.page.locator("#runs-none").wait_for()
+        seen.page.locator("#drops-count").get_by_text("No drop was noticed in this window.").wait_for()
+        assert seen.page.locator("#panels").get_by_text("probe").count() >= 5
+        assert seen.problems == []
+
+
+def test_off_loopback_it_asks_for_the_token_and_no_foreign_page_gets_anything(browser: Browser, tmp_path: Path) -> None:
+    with (
+        rig(tmp_path, "--empty", "--host", "0.0.0.0", env={"RIG_TOKEN": TOKEN}) as ran,
+        opened(browser, ran.url) as seen,
+        foreign_page(ran.url) as elsewhere,
+    ):
+        page = seen.page
+        assert serious_violations(page) == []
+        page.get_by_label("Token of this monitor").fill("wrong")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.locator("#problem")).not_to_be_empty()
+        page.get_by_label("Token of this monitor").fill(TOKEN)
+        page.get_by_role("button", name="Log in").click()
+        page.locator(DRAWN).first.wait_for(state="attached")
+        (cookie,) = page.context.cookies(ran.url)
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        assert TOKEN not in cookie["value"]
+        page.goto(elsewhere)  # of the same site, as ports do not count there: the cookie goes with what it asks
+        expect(page.locator("#tried")).to_have_text("fetch refused, post refused, stream refused")
+        stored = httpx.get(f"{ran.url}markers", headers={"Authorization": f"Bearer {TOKEN}"}).json()
+        assert stored == {"markers": []}
+
+
+@contextmanager
+def foreign_page(target: str) -> Iterator[str]:
+    """The address of a page of another origin that tries to read, to post and to follow what `target` says."""
+    body = FOREIGN.replace("TARGET", target).encode()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
