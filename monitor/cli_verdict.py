@@ -172,11 +172,22 @@ def report(
     margin: Margin = 2.0,
     alpha: Alpha = 0.05,
     seed: Seed = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            readable=False,
+            metavar="FILE.html",
+            help="Write the incident report as well: one file, no script, prints well.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """The verdict on what one or several sites' journals, or a Prometheus-compatible server, remember."""
     from monitor.commands.calendar_words import CalendarWords
-    from monitor.commands.report import ReportOptions, run_report
+    from monitor.commands.judging import ReportOptions
+    from monitor.commands.report import run_report
 
     calendar = CalendarWords(
         tz=tz,
@@ -196,6 +207,7 @@ def report(
         journals=tuple(journal or ()),
         prometheus=prometheus,
         config=config,
+        output=output,
         as_json=as_json,
         calendar=calendar,
     )

@@ -13,7 +13,7 @@ from monitor.commands import analyze, import_drops, report
 from monitor.commands.analyze import AnalyzeOptions, FileWords
 from monitor.commands.calendar_words import CalendarWords
 from monitor.commands.import_drops import ImportOptions
-from monitor.commands.report import ReportOptions
+from monitor.commands.judging import ReportOptions
 
 _FILES = ["--column", "time=When", "--column", "agent=Who", "--time-format", "epoch", "--skip-bad"]
 _FILE_WORDS = FileWords(columns=("time=When", "agent=Who"), time_format="epoch", skip_bad=True)

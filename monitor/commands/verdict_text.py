@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from monitor.analysis.diagnosis.result import NONE, UNKNOWN, CauseFound
+from monitor.analysis.diagnosis.result import NONE, UNKNOWN, CauseFound, Diagnosis
 from monitor.analysis.verdict.result import Onset, OutcomeResult, Result, StrategyResult
 from monitor.analysis.verdict.rules import ALPHA, MARGIN
 from monitor.commands.verdict_sentence import chance, limits, listed, probability, ratio, sentence, title
@@ -19,6 +19,8 @@ UNNAMED: Final = "(unnamed)"
 EVERY_SITE: Final = "all sites"
 MOST_CAUSES: Final = 2
 MANY: Final = 1000
+CAUSE_WORDS: Final = {NONE: " (nothing is wrong)", UNKNOWN: " (no cause stands out)"}
+OUTCOME_COLUMNS: Final = ("outcome", "site", "ratio", "95 % limits", "p", "one left out", "windows in excess")
 UNMEASURED: Final = " was not measured"
 
 
@@ -33,11 +35,11 @@ def _texts(result: Result, margin: float, alpha: float, zone: tzinfo) -> Iterato
     yield from _figures(result, zone)
     yield from _outcomes(result)
     yield from _sites(result)
-    yield from _order(result)
-    yield from _dose(result)
+    yield from order_words(result)
+    yield from dose_words(result)
     yield from _cause(result)
     yield from _strategies(result.strategies)
-    yield from _exposure(result)
+    yield from exposure_words(result)
     yield from (f"cannot be told apart: {one}" for one in result.not_separable)
     yield from (f"veto: {one}" for one in result.vetoes)
     yield from (f"warning: {one}" for one in result.warnings)
@@ -52,7 +54,7 @@ def _texts(result: Result, margin: float, alpha: float, zone: tzinfo) -> Iterato
 
 def _figures(result: Result, zone: tzinfo) -> Iterator[str]:
     if result.span is not None:
-        first, last = (_local(edge, zone) for edge in result.span)
+        first, last = (local_time(edge, zone) for edge in result.span)
         yield f"observed: {first} to {last} ({zone})"
     runs = f"{counted(result.windows, 'window')} in {counted(result.weeks, 'week')}"
     yield f"publish: {runs}{f', {result.design}' if result.design else ''}"
@@ -60,7 +62,7 @@ def _figures(result: Result, zone: tzinfo) -> Iterator[str]:
         known = limits(result.ci_low, result.ci_high)
         yield f"drops in windows against those to be expected: {ratio(result.rate_ratio)}, 95 % {known}"
     yield (
-        f"drops: {_amount(result.events_in)} in windows, {_amount(result.events_out)} outside; incidents (drops of one "
+        f"drops: {amount(result.events_in)} in windows, {amount(result.events_out)} outside; incidents (drops of one "
         f"site within 60 s): {result.incidents_in} in, {result.incidents_out} outside"
     )
 
@@ -68,14 +70,13 @@ def _figures(result: Result, zone: tzinfo) -> Iterator[str]:
 def _outcomes(result: Result) -> Iterator[str]:
     if not result.outcomes:
         return
-    rows: list[tuple[str, ...]] = [
-        ("outcome", "site", "ratio", "95 % limits", "p", "one left out", "windows in excess")
-    ]
-    rows += [_outcome_row(one) for one in result.outcomes]
+    rows: list[tuple[str, ...]] = [OUTCOME_COLUMNS]
+    rows += [outcome_row(one) for one in result.outcomes]
     yield from _table("outcomes, tested together:", rows)
 
 
-def _outcome_row(one: OutcomeResult) -> tuple[str, ...]:
+def outcome_row(one: OutcomeResult) -> tuple[str, ...]:
+    """The cells of one outcome, as OUTCOME_COLUMNS names them."""
     times = "timed out" if one.censored else ratio(one.ratio)
     known = "-" if one.ci_low is None and one.ci_high is None else limits(one.ci_low, one.ci_high)
     site = one.site or EVERY_SITE
@@ -97,16 +98,18 @@ def _sites(result: Result) -> Iterator[str]:
         yield from _table("sites:", rows)
 
 
-def _order(result: Result) -> Iterator[str]:
+def order_words(result: Result) -> Iterator[str]:
+    """What moves first, or that it is not established."""
     if result.order is not None:
-        yield f"what moves first: {', then '.join(map(_onset, result.order))}"
+        yield f"what moves first: {', then '.join(map(onset_words, result.order))}"
     elif result.onsets:
-        yield f"order not established: {'; '.join(map(_onset, result.onsets))}"
+        yield f"order not established: {'; '.join(map(onset_words, result.onsets))}"
     else:
         yield "order not established: no signal moves with the windows"
 
 
-def _onset(one: Onset) -> str:
+def onset_words(one: Onset) -> str:
+    """One signal with the interval in which it left its usual range."""
     low_s, high_s = round(one.onset_low_s), round(one.onset_high_s)
     if high_s < 0:
         return f"{title(one.signal)} {-high_s} to {-low_s} s before the start"
@@ -114,7 +117,8 @@ def _onset(one: Onset) -> str:
     return f"{title(one.signal)} {low_s} to {high_s} s after the start{before}"
 
 
-def _dose(result: Result) -> Iterator[str]:
+def dose_words(result: Result) -> Iterator[str]:
+    """How harm changes with API load, where it was known."""
     dose = result.dose_response
     if dose is not None:
         grows = f"a factor of {2.718281828**dose.slope:.2f} for each doubling of API calls a second"
@@ -123,21 +127,26 @@ def _dose(result: Result) -> Iterator[str]:
 
 def _cause(result: Result) -> Iterator[str]:
     diagnosis = result.diagnosis
-    words = {NONE: " (nothing is wrong)", UNKNOWN: " (no cause stands out)"}
-    yield f"cause: {diagnosis.cause}{words.get(diagnosis.cause, '')}"
+    yield f"cause: {diagnosis.cause}{CAUSE_WORDS.get(diagnosis.cause, '')}"
     for found in diagnosis.causes[:MOST_CAUSES]:
         if found.evidence:
-            yield f"  {_scored(found)}: {'; '.join(found.evidence)}"
+            yield f"  {scored(found)}: {'; '.join(found.evidence)}"
     if diagnosis.runner_up is not None:
         yield f"next best cause: {diagnosis.runner_up}"
     wanted = "worth measuring" if diagnosis.runner_up is None else "to tell them apart, measure"
+    yield from (f"  {wanted}: {one}" for one in missing_words(diagnosis))
+
+
+def missing_words(diagnosis: Diagnosis) -> Iterator[str]:
+    """What to measure to tell the best cause and the next best apart: the names in one line, then one line each."""
     absent = [one.removesuffix(UNMEASURED) for one in diagnosis.missing if _is_name(one.removesuffix(UNMEASURED))]
     if absent:
-        yield f"  {wanted}: {listed(absent)}"
-    yield from (f"  {wanted}: {one}" for one in diagnosis.missing if one.removesuffix(UNMEASURED) not in absent)
+        yield listed(absent)
+    yield from (one for one in diagnosis.missing if one.removesuffix(UNMEASURED) not in absent)
 
 
-def _scored(found: CauseFound) -> str:
+def scored(found: CauseFound) -> str:
+    """A cause with its score."""
     return found.cause if found.cause == UNKNOWN else f"{found.cause}, score {found.score:.2f}"
 
 
@@ -150,26 +159,27 @@ def _strategies(strategies: Sequence[StrategyResult]) -> Iterator[str]:
     if any(one.strategy for one in strategies):
         rows = [("strategy", "windows", "drops", "against expected")]
         rows += [
-            (one.strategy or UNNAMED, str(one.windows), _amount(one.events_in), ratio(one.rate_ratio))
+            (one.strategy or UNNAMED, str(one.windows), amount(one.events_in), ratio(one.rate_ratio))
             for one in strategies
         ]
         yield from _table("ways of publishing:", rows)
 
 
-def _exposure(result: Result) -> Iterator[str]:
+def exposure_words(result: Result) -> Iterator[str]:
+    """How much was observed, and what was left out."""
     exposure = result.exposure
     if exposure is None:
         return
-    inside, outside = _amount(exposure.agent_hours_in), _amount(exposure.agent_hours_out)
+    inside, outside = amount(exposure.agent_hours_in), amount(exposure.agent_hours_out)
     yield (
         f"exposure: {inside} agent-hours in windows, {outside} outside; left "
-        f"out: gaps {_amount(exposure.gap_hours)} h, suspect time {_amount(exposure.suspect_hours)} h"
+        f"out: gaps {amount(exposure.gap_hours)} h, suspect time {amount(exposure.suspect_hours)} h"
     )
     if exposure.windows_unobserved:
         yield f"windows hardly observed: {exposure.windows_unobserved}"
     if exposure.windows_outside_hours:
         them = "it" if exposure.windows_outside_hours == 1 else "them"
-        drops = f"{_amount(exposure.events_outside_hours)} drop{'s' * (exposure.events_outside_hours != 1)} in {them}"
+        drops = f"{amount(exposure.events_outside_hours)} drop{'s' * (exposure.events_outside_hours != 1)} in {them}"
         yield f"windows outside the working hours, never tested: {exposure.windows_outside_hours}, {drops}"
 
 
@@ -194,11 +204,11 @@ def _table(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
         yield f"  | {cells.rstrip()}"
 
 
-def _local(moment: str, zone: tzinfo) -> str:
+def local_time(moment: str, zone: tzinfo) -> str:
     """An RFC 3339 time as the clocks of a zone show it."""
     return datetime.fromisoformat(moment).astimezone(zone).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _amount(value: float) -> str:
+def amount(value: float) -> str:
     """Drops or hours: whole where they are many."""
     return f"{value:.0f}" if value >= MANY else f"{value:.4g}"

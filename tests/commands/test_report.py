@@ -11,7 +11,8 @@ import pytest
 from ports import free_port
 
 from monitor.commands.calendar_words import NO_ZONE, CalendarWords
-from monitor.commands.report import ReportOptions, run_report
+from monitor.commands.judging import ReportOptions
+from monitor.commands.report import run_report
 from monitor.facts.clock import ManualClock
 from monitor.facts.markers import Marker, MarkerPhase
 from monitor.facts.observations import HeartbeatObserved, MonitorStarted
@@ -123,3 +124,26 @@ def test_a_server_without_data_is_little_data(capsys: pytest.CaptureFixture[str]
     assert status == 0
     assert "verdict: insufficient_data" in out
     assert "holds no metric of a monitor in this period" in " ".join(out.split())
+
+
+def test_the_html_file_is_written_beside_the_words(
+    journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "incident.html"
+    status, out, err = told(capsys, journals=(journal,), output=file)
+    assert (status, err) == (0, f"report: {file} written\n")
+    assert out == told(capsys, journals=(journal,))[1]
+    assert "SIMULATED DATA" in file.read_text()
+    json.loads(told(capsys, journals=(journal,), output=file, as_json=True)[1])
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = tmp_path / "no" / "incident.html"
+    for file, words in ((tmp_path, "a directory"), (nowhere, "cannot be written")):
+        status, out, err = told(capsys, journals=(tmp_path / "none.db",), output=file)
+        assert (status, out) == (2, "")
+        assert err.startswith(f"report: {file}: ")
+        assert words in err
+        assert "none.db" not in err

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -28,26 +29,41 @@ _Rows = Callable[[], Iterator[_Row]]
 
 
 def write_events(evidence: Evidence, file: Path) -> None:
-    """Everything but the windows, kind by kind, with the observed period as a row of its own. Raises OSError.
-
-    Times are in UTC with microseconds; columns that would be blank throughout are left out.
-    """
-    _write(file, _EVENTS, lambda: _rows(evidence))
+    """As `events_to`, into a file. Raises OSError."""
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        events_to(evidence, stream)
 
 
 def write_windows(windows: Iterable[Window], file: Path) -> None:
-    """The windows, one a row. Raises OSError."""
-    rows = [_window(window) for window in windows]
-    _write(file, _WINDOWS, lambda: iter(rows))
-
-
-def _write(file: Path, columns: tuple[str, ...], rows: _Rows) -> None:
-    used = {column for row in rows() for column, text in row.items() if text} | set(columns[:1])
+    """As `windows_to`, into a file. Raises OSError."""
     with file.open("w", encoding="utf-8", newline="") as stream:
-        names = [column for column in columns if column in used]
-        writer = csv.DictWriter(stream, names, restval="", extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows())
+        windows_to(windows, stream)
+
+
+def events_to(evidence: Evidence, stream: TextIO) -> int:
+    """Everything but the windows, kind by kind, with the observed period as a row of its own; how many rows.
+
+    Times are in UTC with microseconds; columns that would be blank throughout are left out.
+    """
+    return _write(stream, _EVENTS, lambda: _rows(evidence))
+
+
+def windows_to(windows: Iterable[Window], stream: TextIO) -> int:
+    """The windows, one a row; how many."""
+    rows = [_window(window) for window in windows]
+    return _write(stream, _WINDOWS, lambda: iter(rows))
+
+
+def _write(stream: TextIO, columns: tuple[str, ...], rows: _Rows) -> int:
+    used, count = set(columns[:1]), 0
+    for row in rows():
+        used.update(column for column, text in row.items() if text)
+        count += 1
+    names = [column for column in columns if column in used]
+    writer = csv.DictWriter(stream, names, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows())
+    return count
 
 
 def _rows(evidence: Evidence) -> Iterator[_Row]:

@@ -1,0 +1,1 @@
+"""The incident report: what it says as values, its figures, and one HTML file of them."""

@@ -1,0 +1,157 @@
+"""What a report says: the parts in order, never more than the verdict, and what is not known as not known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.analysis.verdict.result import Result, Verdict
+from monitor.commands.incident.document import Bullets, Document, Figure, Section, Table
+from monitor.commands.incident.of_judged import document_of
+from monitor.commands.incident.statement import HEADLINES, HOW_OFTEN_BLAMED, TONES, confidence, not_said
+from monitor.commands.judging import Judged
+from monitor.facts.runs import Batch, Run
+from tests.commands.incident.judged_weeks import judge, judged_weeks
+
+ROOT = Path(__file__).parents[3]
+MADE_S = 1_790_000_000.0
+
+
+def section(document: Document, anchor: str) -> Section:
+    return next(one for one in document.sections if one.anchor == anchor)
+
+
+def words_of(document: Document) -> str:
+    parts = [document.headline, document.sentence, *document.confidence, *document.not_said]
+    return " ".join(parts)
+
+
+@pytest.fixture(scope="module")
+def guilty() -> Judged:
+    return judged_weeks("effect_one_site")
+
+
+def test_the_parts_come_in_order(guilty: Judged) -> None:
+    document = document_of(guilty, MADE_S)
+    anchors = [one.anchor for one in document.sections]
+    assert anchors == [
+        *("timeline", "order", "evidence", "diagnosis", "unmeasured", "sites", "runs", "strategies", "method", "data"),
+    ]
+    figures = [block for block in section(document, "timeline").blocks if isinstance(block, Figure)]
+    assert len(figures) == 3
+    assert all(figure.text for figure in figures)
+
+
+def test_blame_is_not_called_proof(guilty: Judged) -> None:
+    document = document_of(guilty, MADE_S)
+    assert (document.word, document.tone) == ("associated", "blamed")
+    said = words_of(document)
+    assert "no proof" in said
+    assert "is the cause" not in said.replace("that the publish is the cause", "")
+    assert HOW_OFTEN_BLAMED in document.confidence
+
+
+def test_an_acquittal_says_what_can_still_hide() -> None:
+    acquitted = judged_weeks("null_daily_peak")
+    outcomes = acquitted.result.outcomes
+    result = replace(
+        acquitted.result,
+        verdict=Verdict.NOT_ASSOCIATED,
+        rate_ratio=0.8,
+        ci_low=0.4,
+        ci_high=1.5,
+        events_in=40.0,
+        windows=5,
+        outcomes=tuple(replace(one, ci_high=1.5 if one.outcome == "drops" else None) for one in outcomes),
+    )
+    said = " ".join(confidence(result, acquitted.rules))
+    assert "more than x 1.50 of the usual is ruled out; the margin is x 2" in said
+    assert "up to about 5 more drops a window" in said
+    assert "No such limit exists for ping round trip" in said
+    assert "not that the publish does nothing at all" in " ".join(not_said(result, acquitted.rules))
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_has_its_words(guilty: Judged, verdict: Verdict) -> None:
+    found = replace(guilty, result=replace(guilty.result, verdict=verdict))
+    document = document_of(found, MADE_S)
+    assert document.headline == HEADLINES[verdict]
+    assert document.not_said
+    if verdict not in (Verdict.ASSOCIATED, Verdict.CAUSED):
+        assert document.tone != "blamed"
+        assert "comes with the publish" not in document.headline
+    assert set(TONES.values()) == {"blamed", "acquitted"}
+
+
+def test_the_counted_figures_are_those_of_the_documentation() -> None:
+    told = (ROOT / "docs" / "verdict.md").read_text()
+    assert "| **all** | 0.4 % | 2.2 % |" in told
+    assert "| tuesday_peak | 56 % |" in told
+    assert all(figure in HOW_OFTEN_BLAMED for figure in ("0.4 %", "2.2 %", "56 %"))
+
+
+def test_evidence_is_sorted_into_for_and_against(guilty: Judged) -> None:
+    lists = [one for one in section(document_of(guilty, MADE_S), "evidence").blocks if isinstance(one, Bullets)]
+    speaks_for, against = (next(one for one in lists if one.sign == sign) for sign in ("for", "against"))
+    assert any(item.startswith("ICE-server fetch") for item in speaks_for.items)
+    assert any("no more than chance explains" in item for item in against.items)
+
+
+def test_what_was_not_measured_is_told(guilty: Judged) -> None:
+    bare = judge(replace(guilty.evidence, series={}), "effect_one_site")
+    lists = [one for one in section(document_of(bare, MADE_S), "unmeasured").blocks if isinstance(one, Bullets)]
+    assert {"media", "STUN servers", "the ICE-server fetch"} <= set(lists[0].items)
+    (table,) = (one for one in section(document_of(bare, MADE_S), "runs").blocks if isinstance(one, Table))
+    assert {row[7:] for row in table.rows} == {("-", "-", "-")}
+
+
+def test_without_a_window_there_is_a_report_all_the_same(guilty: Judged) -> None:
+    none = judge(replace(guilty.evidence, windows=()), "effect_one_site")
+    document = document_of(none, MADE_S)
+    assert document.word == "insufficient_data"
+    assert sum(isinstance(block, Figure) for block in section(document, "timeline").blocks) == 1
+
+
+def test_batches_of_the_drawn_window_are_marked(guilty: Judged) -> None:
+    runs = tuple(
+        Run(
+            job=window.job,
+            run_id=window.run_id,
+            start_wall_s=window.start_s,
+            start_min_wall_s=None,
+            start_max_wall_s=None,
+            end_wall_s=window.end_s,
+            end_min_wall_s=None,
+            end_max_wall_s=None,
+            outcome="ok",
+            batches=(Batch(at_wall_s=window.start_s + 90.0, size=5, outcome="ok"),),
+        )
+        for window in guilty.evidence.windows
+    )
+    document = document_of(replace(guilty, runs=runs), MADE_S)
+    raw = [block for block in section(document, "timeline").blocks if isinstance(block, Figure)][-1]
+    assert raw.chart.cuts == (1.5,)
+    assert "1 batch" in raw.text
+
+
+def test_nothing_known_at_all_is_a_report_too() -> None:
+    empty = Result(
+        verdict=Verdict.INSUFFICIENT_DATA,
+        p_value=None,
+        rate_ratio=None,
+        ci_low=None,
+        ci_high=None,
+        events_in=0.0,
+        events_out=0.0,
+        incidents_in=0,
+        incidents_out=0,
+        windows=0,
+        weeks=0,
+        weeks_needed={"x3": None, "x10": None},
+    )
+    base = judged_weeks("effect_one_site")
+    bare = replace(base.evidence, series={}, windows=(), span=None, drops=base.evidence.drops.where(slice(0, 0)))  # type: ignore[arg-type]
+    document = document_of(replace(base, evidence=bare, result=empty), MADE_S)
+    assert document.tone == "open"
