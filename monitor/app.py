@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from monitor.config.model import GatheringProbe, Settings
+from monitor.app_settings import measures_a_simulator, metrics_options, needs_restart, page_options, product_version
+from monitor.config.model import Settings
 from monitor.config.secrets import resolve
-from monitor.config.values import is_loopback_url
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.markers import Marker
 from monitor.facts.observations import MonitorStarted, Observation
-from monitor.genesys.rest import OPERATIONS
-from monitor.media.server_url import read_server_url
 from monitor.outputs.bus import Bus
 from monitor.outputs.intake import take_marker
 from monitor.outputs.journal import Journal, JournalError
-from monitor.outputs.metrics import Metrics, MetricsOptions
+from monitor.outputs.metrics import Metrics
 from monitor.probes.fleet import Fleet, FleetError
 from monitor.probes.lag import LagMeter
 from monitor.probes.own_health import OwnHealth
-from monitor.probes.table import agent_of
 from monitor.publish.watch.settings import watch_plan
 from monitor.publish.watch.watch import Change
 from monitor.publish.watch.watcher import NotStoredError, Outlets, Watcher, WatchPlan
 from monitor.web.exporter import ServerHandle, WebContext, create_app, serve
+from monitor.web.live.data import LiveData
+from monitor.web.live.explaining import Explaining
+from monitor.web.live.published import KEPT_S
+from monitor.web.live.restoring import restore
+from monitor.web.streams import Streams
 
 ReadSettings = Callable[[], Settings]
 
@@ -35,7 +37,10 @@ log = logging.getLogger(__name__)
 
 
 class App:
-    """One running monitor. `start` builds and starts everything, `stop` ends it in reverse order, both once."""
+    """One running monitor. `start` builds and starts everything, `stop` ends it in reverse order, both once.
+
+    live: what the page shows of it, which a terminal may show as well.
+    """
 
     def __init__(
         self, settings: Settings, *, read_again: ReadSettings | None = None, clock: Clock | None = None
@@ -55,6 +60,10 @@ class App:
         self._started_wall_s = 0.0
         self._fleet = Fleet(settings, self._publish, self._clock)
         self._metrics = Metrics(settings.site, metrics_options(settings), self._clock)
+        self.live = LiveData(page_options(settings), self._clock, lambda: self._fleet.ready)
+        self._explaining = Explaining(settings.to_json())
+        self._streams: Streams | None = None
+        self._restoring = threading.Event()
         self.journal: Journal | None = None
 
     @property
@@ -79,13 +88,18 @@ class App:
         known = journal.markers()
         self._since_s, self._started_wall_s = journal_begin_s(journal, known), self._clock.wall_s()
         self._metrics.restore(known)
+        for marker in known:
+            if marker.at_wall_s >= self._started_wall_s - KEPT_S:
+                self.live.marker(marker)
         self._bus = Bus(self.settings.site, self._clock)
         self._bus.add("metrics", self._metrics.observe)
+        self._bus.add("page", self.live.observe)
         self._bus.add("journal", journal.append)
         self._tell_start(self.settings)
+        self._streams = Streams(self.live, self._explaining, self._explaining.readers)
         context = WebContext(
-            site=self.settings.site,
             metrics=self._metrics,
+            streams=self._streams,
             journal=journal,
             probes=lambda: {probe.name: probe.kind for probe in self.settings.probes},
             probe_now=self._fleet.probe_now,
@@ -98,6 +112,7 @@ class App:
         )
         self._server = await serve(create_app(context), self.settings.exporter.host, self.settings.exporter.port)
         self._measure_own_loop()
+        self._restore_page(journal)
         await self._fleet.start()
         self._watch(plan, self._since_s)
 
@@ -117,6 +132,8 @@ class App:
             self._metrics.reloaded(None)
             return problems
         self._metrics.reloaded(metrics_options(settings))
+        self.live.expect(page_options(settings))
+        self._explaining.reload(settings.to_json())
         if measures_a_simulator(settings) != measures_a_simulator(self.settings):
             self._tell_start(settings)
         self.settings = settings
@@ -127,7 +144,10 @@ class App:
 
     async def stop(self) -> None:
         """Probes first, then the exporter, then what remembers. Idempotent; within about 4 s."""
-        await asyncio.gather(self._stop_watching(), self._fleet.stop())
+        self._restoring.set()
+        if self._streams is not None:
+            self._streams.close()
+        await asyncio.gather(self._stop_watching(), self._fleet.stop(), self._explaining.stop())
         for task in self._own_tasks:
             task.cancel()
         await asyncio.gather(*self._own_tasks, return_exceptions=True)
@@ -161,6 +181,11 @@ class App:
         health = OwnHealth("main", self.settings.site, self._publish, self._clock, self._lag)
         self._own_tasks = [asyncio.create_task(self._lag.run()), asyncio.create_task(health.run())]
 
+    def _restore_page(self, journal: Journal) -> None:
+        """What was measured before the start, while the probes begin to measure: nothing is counted twice."""
+        restoring = asyncio.to_thread(restore, self.live, journal, self._started_wall_s, self._restoring)
+        self._own_tasks.append(asyncio.create_task(restoring, name="page"))
+
     def _watch(self, plan: WatchPlan | None, since_s: float | None) -> None:
         """Detect publishes, those since `since_s` included that nobody was there to see."""
         self._watched = plan
@@ -190,7 +215,7 @@ class App:
     async def _take_change(self, change: Change) -> None:
         assert self.journal is not None
         try:
-            await take_marker(self.journal, self._metrics, change.new, instead_of=change.old)
+            await take_marker(self.journal, (self._metrics, self.live), change.new, instead_of=change.old)
         except JournalError as error:
             raise NotStoredError(str(error)) from error
 
@@ -208,58 +233,6 @@ def journal_begin_s(journal: Journal, markers: Iterable[Marker]) -> float | None
     first = next(journal.facts(), None)
     moments = [marker.at_wall_s for marker in markers] + ([] if first is None else [first.at_wall_s])
     return min(moments, default=None)
-
-
-def metrics_options(settings: Settings) -> MetricsOptions:
-    """What the settings make known about label sets."""
-    gatherings = [probe for probe in settings.probes if isinstance(probe, GatheringProbe)]
-    in_use = {agent_of(probe) for probe in settings.probes}  # an agent that no probe names has no session
-    own_servers = tuple(probe.name for probe in gatherings if probe.stun or probe.turn)
-    return MetricsOptions(
-        per_agent=settings.metrics.per_agent,
-        publish_runs=settings.metrics.publish_runs,
-        publish_limit_s=settings.metrics.publish_limit_s,
-        simulated=measures_a_simulator(settings),
-        version=product_version(),
-        agents=tuple(agent.name for agent in settings.agents if agent.name in in_use),
-        jobs=tuple(job.name for job in settings.publish),
-        probes=tuple(probe.name for probe in settings.probes),
-        servers=("platform", *own_servers) if len(own_servers) < len(gatherings) or not gatherings else own_servers,
-        stun_servers=_servers(url for probe in gatherings for url in probe.stun),
-        turn_servers=_servers(server.url for probe in gatherings for server in probe.turn),
-        operations=OPERATIONS,
-    )
-
-
-def _servers(urls: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Each server with its transport, as the metrics name them."""
-    found = (read_server_url(url) for url in urls)
-    return tuple(dict.fromkeys((server.name, server.transport) for server in found))
-
-
-def measures_a_simulator(settings: Settings) -> bool:
-    """Whether the platform is on loopback: Genesys Cloud never is."""
-    rest = settings.genesys.rest if settings.genesys else None
-    return rest is not None and is_loopback_url(rest)
-
-
-def needs_restart(old: Settings, new: Settings) -> list[str]:
-    """What a reload cannot change, one line each."""
-    fixed = {
-        "site": (old.site, new.site),
-        "exporter": (old.exporter, new.exporter),
-        "journal": (old.journal, new.journal),
-        "metrics.per_agent": (old.metrics.per_agent, new.metrics.per_agent),
-    }
-    return [f"{where}: cannot change without a restart" for where, (a, b) in fixed.items() if a != b]
-
-
-def product_version() -> str:
-    """The installed version."""
-    try:
-        return version("softphone-monitor")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 __all__ = ["App", "FleetError", "measures_a_simulator", "metrics_options", "product_version"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import pytest
 from measured import environment, settings_for, simulator
 from publishing import Script
 
-from monitor.app import App, journal_begin_s, metrics_options
+from monitor.app import App, journal_begin_s
+from monitor.app_settings import metrics_options, page_options
 from monitor.config.model import Settings
 from monitor.facts.markers import Marker, MarkerPhase
 from monitor.facts.observations import MonitorStarted, SlotSkipped
@@ -148,3 +149,55 @@ async def test_the_journal_knows_of_each_start_and_whether_a_simulator_was_measu
         pass
     starts = [fact for fact in JournalReader(tmp_path / "facts.db").facts() if isinstance(fact, MonitorStarted)]
     assert [(start.site, start.simulated) for start in starts] == [("here", False), ("here", True), ("here", True)]
+
+
+async def test_the_page_outlives_a_restart_and_its_streams_and_children_do_not(tmp_path: Path) -> None:
+    told = {"site": "here", "exporter": {"listen": "127.0.0.1:0"}, "journal": {"path": str(tmp_path / "facts.db")}}
+    settings = Settings.model_validate(told)
+    async with httpx.AsyncClient(trust_env=False, timeout=60.0) as http:
+        async with AsyncExitStack() as stack:
+            async with running_app(settings) as app:
+                marker = {"job": "weekly", "run_id": "r1", "phase": "start", "strategy": "batch"}
+                assert (await http.post(f"{app.url}/markers", json=marker)).status_code == 201
+                reply = await stack.enter_async_context(http.stream("GET", f"{app.url}/api/live"))
+                lines = reply.aiter_lines()
+                async for line in lines:
+                    if '"checks":{' in line:  # a child has explained
+                        break
+            async for _ in lines:  # the stream has been ended, as this does
+                pass
+        async with running_app(settings) as app:
+
+            async def timeline() -> Any:
+                told = (await get(f"{app.url}/api/timeline")).json()
+                return told if len(told["starts"]) == 2 else None
+
+            again = await until(timeline)
+            assert [(run["job"], run["strategy"]) for run in again["runs"]] == [("weekly", "batch")]
+
+
+def test_a_signalling_session_has_a_log_of_its_own() -> None:
+    agents = [{"name": "used", "token_env": "USED"}, {"name": "unused", "token_env": "UNUSED"}]
+    client = {"id_env": "ID", "secret_env": "SECRET"}
+    settings = Settings.model_validate(
+        {
+            "site": "here",
+            "timezone": "America/Chicago",
+            "genesys": {"region": "us-east-1", "client": client, "agents": agents},
+            "probes": [{"kind": "signalling", "agent": "used"}, {"kind": "api"}],
+            "publish": [{"name": "weekly"}],
+        }
+    )
+    options = page_options(settings)
+    assert (options.site, options.zone, options.jobs, options.agents) == (
+        "here",
+        "America/Chicago",
+        ("weekly",),
+        ("used",),
+    )
+    assert [(one.name, one.kind, one.agent) for one in options.probes] == [
+        ("signalling-1", "signalling", "used"),
+        ("api-1", "api", ""),
+        ("used", "session", "used"),
+        ("service", "session", ""),
+    ]

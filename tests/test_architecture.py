@@ -87,6 +87,10 @@ PURE = (
     "simulator/world/*.py",
     "simulator/ice/stun_messages.py",
     "simulator/ice/turn_allocations.py",
+    *(
+        f"web/live/{name}.py"
+        for name in (*("attempts", "drops", "entries", "feeds", "layers", "published", "rings", "sketch", "trust"),)
+    ),
 )
 IMPURE_MODULES = {
     *("asyncio", "httpx", "os", "secrets", "select", "socket", "sqlite3", "ssl", "subprocess", "threading", "time"),

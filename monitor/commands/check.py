@@ -103,7 +103,7 @@ class _Checker:
         return (
             self._options.config is None
             or not self._asked.intervals
-            or bool(_fed_by(check) & set(self._asked.intervals))
+            or bool(fed_by(check) & set(self._asked.intervals))
         )
 
     def _default_s(self) -> float:
@@ -200,7 +200,7 @@ def _unknown_check(name: str) -> Status:
     return Status(name="check", state=State.UNKNOWN, summary=why)
 
 
-def _fed_by(check: Check) -> set[str]:
+def fed_by(check: Check) -> set[str]:
     """Signals of which one must be measured; a softphone's gatherings ask TURN servers that the platform names."""
     from monitor.facts import signals
 

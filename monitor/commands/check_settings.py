@@ -45,6 +45,11 @@ def asked_by(config: Path) -> Asked:
         settings = load(config)
     except ConfigErrors as errors:
         raise BadSettings(str(errors)) from None
+    return asked_of(settings)
+
+
+def asked_of(settings: Settings) -> Asked:
+    """What settings say."""
     intervals: dict[str, float] = {}
     for signal, interval_s in _paces(settings):
         intervals[signal] = max(interval_s, intervals.get(signal, 0.0))

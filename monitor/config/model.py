@@ -34,6 +34,7 @@ from monitor.config.values import (
     HttpUrl,
     Identifier,
     Listen,
+    MetricsUrl,
     Moment,
     Name,
     Region,
@@ -57,6 +58,7 @@ __all__ = [
     "Journal",
     "Keepalive",
     "Metrics",
+    "Page",
     "ProbeSettings",
     "PublishJob",
     "SessionOptions",
@@ -212,6 +214,19 @@ class Metrics(Part):
     )
 
 
+class Page(Part):
+    """Where the live page reads how other sites are. It always shows this one."""
+
+    journals: tuple[FilePath, ...] = Field(
+        default=(), description="Journals of other monitors, where this one can read their files."
+    )
+    prometheus: MetricsUrl | None = Field(
+        default=None,
+        description="Prometheus-compatible server that scrapes other monitors, up to and without `/api/v1`. Its bearer "
+        "token, where it wants one, is taken from the environment variable PROMETHEUS_TOKEN.",
+    )
+
+
 class Fleet(Part):
     """How many synthetic softphones, and over how many media processes they are spread."""
 
@@ -253,6 +268,7 @@ class Settings(Part):
     exporter: Exporter = Field(default=Exporter(), description="HTTP server.")
     journal: Journal = Field(default=Journal(), description="Memory on disk.")
     metrics: Metrics = Field(default=Metrics(), description="What /metrics shows.")
+    page: Page = Field(default=Page(), description="Other sites on the live page.")
     fleet: Fleet = Field(default=Fleet(), json_schema_extra=NOT_YET, description="Size of the synthetic fleet.")
     calendar: Calendar | None = Field(
         default=None, description="Working hours and holidays, for the verdict. Default: every hour counts."

@@ -26,7 +26,7 @@ line, path, value and what is allowed, and which credentials are missing from th
 - Anchors, aliases, tags, files over 1 MiB and nesting deeper than 20 are refused.
 - A secret is never in the file: `*_env` names an environment variable, `*_file` a file that holds it. Exactly one of
   the two is given.
-- Plain `http://` and `ws://` are accepted on loopback only.
+- Plain `http://` and `ws://` are accepted on loopback only, but for `page.prometheus`.
 - A path is relative to the working directory.
 """
 

@@ -65,7 +65,7 @@ def _listen(text: str) -> str:
     return text
 
 
-def _url(text: str, plain: str, secure: str) -> str:
+def _url(text: str, plain: str, secure: str, *, plain_anywhere: bool = False) -> str:
     parts = urlsplit(text)
     if (
         parts.scheme not in (plain, secure)
@@ -77,7 +77,7 @@ def _url(text: str, plain: str, secure: str) -> str:
         raise ValueError("not such a URL")
     if parts.port == 0 or re.search(r"[\s\\]", text):  # reading .port raises ValueError when it is no port at all
         raise ValueError("not such a URL")
-    if parts.scheme == plain and not is_loopback(parts.hostname):
+    if parts.scheme == plain and not plain_anywhere and not is_loopback(parts.hostname):
         raise ValueError("unencrypted off loopback")
     return text.rstrip("/")
 
@@ -139,6 +139,15 @@ Interface = Annotated[
 Identifier = Annotated[str, BeforeValidator(Text("an id of letters, digits and hyphens", r"[A-Za-z0-9_-]{1,64}"))]
 HttpUrl = Annotated[
     str, BeforeValidator(Checked("an https:// URL (http:// on loopback only)", lambda t: _url(t, "http", "https")))
+]
+MetricsUrl = Annotated[
+    str,
+    BeforeValidator(
+        Checked(
+            "an http:// or https:// URL such as http://prometheus:9090",
+            lambda t: _url(t, "http", "https", plain_anywhere=True),
+        )
+    ),
 ]
 StreamingUrl = Annotated[
     str, BeforeValidator(Checked("a wss:// URL (ws:// on loopback only)", lambda t: _url(t, "ws", "wss")))

@@ -60,7 +60,7 @@ def heartbeat(view: View) -> Told:
 
 def signalling(view: View) -> Told:
     """Softphones connected of those expected, their ICE-server fetch, the phases of connecting, reconnects."""
-    standing, again = _standing(view), view.series(signals.RECONNECT)
+    standing, again = standing_of(view), view.series(signals.RECONNECT)
     fetches = _tried(view, view.series(signals.ICE_SERVERS))
     fetched, failed = float(fetches.weight.sum()), weight_of(fetches, ~view.is_one_of(fetches.outcome, (signals.OK,)))
     p95, reconnects = quantile(fetches, 0.95), float(again.weight.sum())
@@ -217,7 +217,7 @@ def monitor_health(view: View) -> Told:
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class Standing:
     """How many softphones there should be, how many are connected, the names of others where they are known."""
 
     expected: float
@@ -225,7 +225,7 @@ class _Standing:
     down: tuple[str, ...] = ()
 
 
-def _standing(view: View) -> _Standing:
+def standing_of(view: View) -> Standing:
     """By each softphone's own latest attempt; by head counts where the source names no softphone."""
     latest: dict[str, tuple[float, str]] = {}
     for signal in (signals.WS_RTT, signals.ICE_SERVERS):
@@ -237,10 +237,10 @@ def _standing(view: View) -> _Standing:
     latest.pop("", None)
     if latest:
         down = tuple(sorted(name for name, (_, outcome) in latest.items() if outcome == NOT_CONNECTED))
-        return _Standing(float(len(latest)), float(len(latest) - len(down)), down)
+        return Standing(float(len(latest)), float(len(latest) - len(down)), down)
     heads = view.evidence.heads
     counts = heads.count[(heads.site == view.evidence.code(view.site)) & (heads.at_s <= view.now_s)]
-    return _Standing(max(1.0, float(counts.max())), float(counts[-1])) if len(counts) else _Standing(0.0, 0.0)
+    return Standing(max(1.0, float(counts.max())), float(counts[-1])) if len(counts) else Standing(0.0, 0.0)
 
 
 def _agent_hours(hours: float) -> str:

@@ -51,7 +51,7 @@ class MetricsOptions:
     turn_servers: tuple[ServerAt, ...] = ()
     operations: tuple[str, ...] = ()
     processes: tuple[str, ...] = ("main", "prober", "shard0")
-    sinks: tuple[str, ...] = ("metrics", "journal", "prober", "shard0")
+    sinks: tuple[str, ...] = ("metrics", "page", "journal", "prober", "shard0")
 
 
 class Metrics:

@@ -1,4 +1,4 @@
-"""The exporter: /metrics, /probe, /markers, health, reload, and a plain index, over HTTP."""
+"""The exporter: the live page, /metrics, /probe, /markers, health and reload, over HTTP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from monitor.facts.clock import Clock, parse_rfc3339
@@ -18,6 +18,7 @@ from monitor.facts.probe_result import ProbeResult
 from monitor.outputs.intake import take_marker
 from monitor.outputs.journal import Journal, JournalError
 from monitor.outputs.metrics import Metrics, render_probe
+from monitor.web.api import PageApi, login_page
 from monitor.web.guard import (
     BODY_DEADLINE_S,
     BODY_LIMIT_BYTES,
@@ -27,17 +28,16 @@ from monitor.web.guard import (
     read_body,
     refused,
 )
+from monitor.web.login import Login, Passes
 from monitor.web.markers import MarkerError, marker_json, parse_marker, problem
+from monitor.web.secure import SecureHeaders
 from monitor.web.server import ServerHandle, serve
+from monitor.web.streams import Streams
 
 __all__ = ["ServerHandle", "WebContext", "create_app", "serve"]
 
 MARKERS_DEFAULT, MARKERS_LIMIT = 100, 10_000
 SIMULATED = "the platform is on loopback: everything measured is SIMULATED"
-_SAFE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +46,12 @@ class WebContext:
 
     probes: names of the configured probes with their kinds; nothing else can be probed. probe_now(target, module):
     one probe, once. ready: every probe has started. reload: read the settings again; the problems, or none. simulated:
-    the platform measured is the simulator. host: the address listened on; off loopback `token` is needed.
+    the platform measured is the simulator. host: the address listened on; off loopback `token` is needed. streams: the
+    live page's, with the data that it shows.
     """
 
-    site: str
     metrics: Metrics
+    streams: Streams
     journal: Journal
     probes: Callable[[], Mapping[str, str]]
     probe_now: Callable[[str, str], Awaitable[ProbeResult]]
@@ -65,9 +66,14 @@ class WebContext:
 def create_app(context: WebContext) -> Starlette:
     """The exporter's application. Raises ValueError for an address off loopback without a token."""
     pages = _Pages(context)
+    passes = Passes(context.token, context.clock) if context.token else None
+    login = Login(passes)
+    page = PageApi(context.streams, started_wall_s=context.clock.wall_s(), token_needed=passes is not None)
     app = Starlette(
         routes=[
-            Route("/", pages.index),
+            *page.routes(),
+            Route("/login", login.login, methods=["POST"]),
+            Route("/logout", login.logout, methods=["POST"]),
             Route("/metrics", pages.metrics),
             Route("/probe", pages.probe),
             Route("/markers", pages.list_markers, methods=["GET"]),
@@ -76,7 +82,10 @@ def create_app(context: WebContext) -> Starlette:
             Route("/-/ready", pages.ready),
             Route("/-/reload", pages.reload, methods=["POST"]),
         ],
-        middleware=[Middleware(Guard, host=context.host, token=context.token)],
+        middleware=[
+            Middleware(SecureHeaders),
+            Middleware(Guard, host=context.host, opens=passes, login_page=login_page),
+        ],
         exception_handlers={
             BodyTooLargeError: _too_large,
             BodyTooSlowError: _too_slow,
@@ -93,19 +102,6 @@ class _Pages:
 
     def __init__(self, context: WebContext) -> None:
         self._context = context
-
-    async def index(self, request: Request) -> Response:
-        """A plain page with links."""
-        links = ["/metrics", "/markers", "/-/healthy", "/-/ready"]
-        links += [f"/probe?target={name}&debug=1" for name in self._context.probes()]
-        items = "".join(f'<li><a href="{_escape(link)}">{_escape(link)}</a></li>' for link in links)
-        title = f"softphone-monitor: {_escape(self._context.site)}"
-        told = f"<p>{SIMULATED}</p>" if self._context.simulated() else ""
-        html = (
-            f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><h1>{title}</h1>{told}"
-            f"<ul>{items}</ul>"
-        )
-        return HTMLResponse(html, headers=_SAFE_HEADERS)
 
     async def metrics(self, request: Request) -> Response:
         """The exposition, rendered on a thread: 10,000 lines take 70 ms, which no event loop should wait for."""
@@ -134,7 +130,9 @@ class _Pages:
     async def add_marker(self, request: Request) -> Response:
         """Store a marker: 201 once it is on disk, 200 when it was there already."""
         marker, told_time = parse_marker(await read_body(request), self._context.clock.wall_s())
-        new = await take_marker(self._context.journal, self._context.metrics, marker, once=not told_time)
+        context = self._context
+        shown_by = context.metrics, context.streams.data
+        new = await take_marker(context.journal, shown_by, marker, once=not told_time)
         return JSONResponse(marker_json(marker), status_code=201 if new else 200)
 
     async def list_markers(self, request: Request) -> Response:
@@ -195,10 +193,6 @@ def _debug_text(result: ProbeResult) -> str:
         lines.append(f"failed in {failed.operation}: {failed.reason} ({failed.fault} fault) {failed.detail}".rstrip())
     lines.append(f"{result.target} ({result.module}): {'up' if result.success else 'down'}, {result.duration_s:.3f} s")
     return "\n".join(lines) + "\n\n"
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
 
 
 async def _too_large(request: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 STOP_DEADLINE_S = 3.0
 GRACE_S = 1  # for requests that are being answered when the stop comes
+WRITE_DEADLINE_S = 10.0  # for a client to take what was sent: who does not read has no use of an answer
 HEAD_DEADLINE_S = 10.0  # from the connection, or the answer before, to the end of a request's headers
 
 
@@ -63,10 +64,12 @@ async def serve(app: ASGIApp, host: str, port: int) -> ServerHandle:
 class _Connection(H11Protocol):
     """uvicorn's connection, closed when no whole request comes: else a few clients that send nothing hold every place.
 
-    uvicorn's own keep-alive timer begins with the first answer and ends with the next byte.
+    uvicorn's own keep-alive timer begins with the first answer and ends with the next byte. Nor is a client waited for
+    that does not read; one that does may be sent a stream for ever.
     """
 
     _deadline: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         """The first request is waited for."""
@@ -81,7 +84,24 @@ class _Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """None is."""
         self._stop_waiting()
+        self._is_read()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it is sent to."""
+        super().pause_writing()
+        self._is_read()
+        self._reading = self.loop.call_later(WRITE_DEADLINE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._is_read()
+        super().resume_writing()
+
+    def _is_read(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     def _wait_for_request(self) -> None:
         self._stop_waiting()

@@ -61,6 +61,11 @@ VALUES = [
         "1: probes[0].interval: '25h' — a duration from 100ms to 24h is needed",
     ),
     ("probes: [{kind: api, timeout: 11m}]", "1: probes[0].timeout: '11m' — a duration from 10ms to 10m is needed"),
+    (
+        "page: {prometheus: 'ftp://h'}",
+        "1: page.prometheus: 'ftp://h' — an http:// or https:// URL such as http://prometheus:9090 is needed",
+    ),
+    ("page: {journals: dallas.db}", "1: page.journals: 'dallas.db' — a list is needed, [] for none"),
     ("journal: {retention: 400}", f"1: journal.retention: 400 — {DURATION}"),
     ("metrics: {publish_limit: 8d}", "1: metrics.publish_limit: '8d' — a duration from 1s to 7d is needed"),
     # numbers, truth values, words
@@ -97,8 +102,8 @@ VALUES = [
     # unknown and missing keys
     (
         "sites: x",
-        "1: sites: unknown key: one of site, timezone, genesys, probes, publish, exporter, journal, metrics, fleet, "
-        "calendar is needed",
+        "1: sites: unknown key: one of site, timezone, genesys, probes, publish, exporter, journal, metrics, page, "
+        "fleet, calendar is needed",
     ),
     ("journal:\n  paths: x", "2: journal.paths: unknown key: one of path, retention is needed"),
     (
@@ -390,8 +395,8 @@ unknown: 1
         "10: probes[3].answer: missing — answer or dial is needed",
         "11: metrics.per_agent: write true or false, or 'yes' in quotes when the text is meant",
         "12: exporter.listen: '0.0.0.0:1' — an address off loopback needs token_env or token_file",
-        "13: unknown: unknown key: one of site, timezone, genesys, probes, publish, exporter, journal, metrics, fleet, "
-        "calendar is needed",
+        "13: unknown: unknown key: one of site, timezone, genesys, probes, publish, exporter, journal, metrics, page, "
+        "fleet, calendar is needed",
     ]
 
 

@@ -36,6 +36,7 @@ def test_defaults() -> None:
         7200,
     )
     assert (settings.fleet.agents, settings.fleet.shards) == (1, "auto")
+    assert (settings.page.journals, settings.page.prometheus) == ((), None)
 
 
 @pytest.mark.parametrize(
@@ -110,3 +111,10 @@ def test_every_region_of_the_settings_is_one_that_the_client_knows() -> None:
     assert [for_region(name).rest for name in REGIONS]
     with pytest.raises(KeyError):
         for_region("us-east-9")
+
+
+def test_other_sites_may_be_read_from_a_server_without_tls_inside_the_network() -> None:
+    settings = Settings.model_validate({"page": {"journals": ["dallas.db"], "prometheus": "http://prometheus:9090/"}})
+    assert settings.page.journals == ("dallas.db",)
+    assert settings.page.prometheus == "http://prometheus:9090"
+    assert Settings.from_json(settings.to_json()).page == settings.page

@@ -39,36 +39,36 @@ def shown(metrics: Metrics, name: str) -> list[str]:
 
 
 async def test_a_marker_is_stored_and_shown_and_the_second_time_neither(journal: Journal, metrics: Metrics) -> None:
-    assert await take_marker(journal, metrics, BATCH)
-    assert not await take_marker(journal, metrics, BATCH)
+    assert await take_marker(journal, [metrics], BATCH)
+    assert not await take_marker(journal, [metrics], BATCH)
     assert journal.markers() == [BATCH]
     assert shown(metrics, "softphone_publish_batches_total")[0].endswith(" 1.0")
 
 
 async def test_a_better_marker_takes_the_place_of_the_one_before(journal: Journal, metrics: Metrics) -> None:
-    await take_marker(journal, metrics, END)
+    await take_marker(journal, [metrics], END)
     earlier = replace(END, at_wall_s=T0 - 5, found_by="notification+poll")
-    assert await take_marker(journal, metrics, earlier, instead_of=END)
+    assert await take_marker(journal, [metrics], earlier, instead_of=END)
     assert journal.markers() == [earlier]
     (line,) = shown(metrics, "softphone_publish_end_timestamp_seconds")
     assert float(line.split()[-1]) == T0 - 5
 
 
 async def test_a_marker_at_the_same_moment_may_be_replaced_too(journal: Journal, metrics: Metrics) -> None:
-    await take_marker(journal, metrics, END)
+    await take_marker(journal, [metrics], END)
     joined = replace(END, found_by="poll+audit")
-    assert await take_marker(journal, metrics, joined, instead_of=END)
+    assert await take_marker(journal, [metrics], joined, instead_of=END)
     assert journal.markers() == [joined]
 
 
 async def test_a_replaced_batch_is_counted_once(journal: Journal, metrics: Metrics) -> None:
-    await take_marker(journal, metrics, BATCH)
-    await take_marker(journal, metrics, replace(BATCH, found_by="poll+audit"), instead_of=BATCH)
+    await take_marker(journal, [metrics], BATCH)
+    await take_marker(journal, [metrics], replace(BATCH, found_by="poll+audit"), instead_of=BATCH)
     assert shown(metrics, "softphone_publish_batches_total")[0].endswith(" 1.0")
 
 
 async def test_what_cannot_be_stored_is_not_shown(journal: Journal, metrics: Metrics) -> None:
     await journal.close()
     with pytest.raises(JournalError):
-        await take_marker(journal, metrics, END)
+        await take_marker(journal, [metrics], END)
     assert shown(metrics, "softphone_publish_end_timestamp_seconds") == []

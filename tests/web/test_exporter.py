@@ -1,93 +1,22 @@
-"""The exporter over real HTTP: pages, refusals, and what a foreign web page cannot do."""
+"""The exporter over real HTTP: metrics, probes, markers, health, and the server itself."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from exporter_bench import START, Bench, exporter
 
-from monitor.facts.clock import ManualClock
 from monitor.facts.failures import Reason, failure
-from monitor.facts.probe_result import ProbePhase, ProbeResult
-from monitor.outputs.journal import Journal, JournalError
-from monitor.outputs.metrics import Metrics, MetricsOptions
-from monitor.web.exporter import WebContext, create_app, serve
-from monitor.web.guard import Guard
-
-START = {"job": "weekly", "run_id": "r1", "phase": "start", "time": "2026-11-24T10:00:00-06:00"}
-UP = ProbeResult(
-    target="heartbeat-1",
-    module="heartbeat",
-    success=True,
-    duration_s=0.25,
-    phases=(ProbePhase(name="ping", seconds=0.02, outcome="ok"),),
-    log=("connecting", "ping answered"),
-)
-
-
-@dataclass
-class Bench:
-    """A running exporter with its knobs."""
-
-    journal: Journal
-    clock: ManualClock = field(default_factory=ManualClock)
-    ready: bool = True
-    bad_settings: Sequence[str] = ()
-    result: ProbeResult | Exception = UP
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    http: httpx.AsyncClient = field(default_factory=httpx.AsyncClient)
-    port: int = 0
-
-    async def probe_now(self, target: str, module: str) -> ProbeResult:
-        """Note what was asked."""
-        self.asked.append((target, module))
-        if isinstance(self.result, Exception):
-            raise self.result
-        return self.result
-
-    async def reload(self) -> Sequence[str]:
-        """What is wrong with the settings."""
-        return self.bad_settings
-
-    def probes(self) -> Mapping[str, str]:
-        """The configured probes."""
-        return {"heartbeat-1": "heartbeat", "api-1": "api"}
-
-
-@asynccontextmanager
-async def exporter(path: Path, **context: Any) -> AsyncIterator[Bench]:
-    """A real server on a free loopback port, whatever address it believes to listen on."""
-    bench = Bench(Journal(path / "softphone.db"))
-    app = create_app(
-        WebContext(
-            site="chicago",
-            metrics=Metrics("chicago", MetricsOptions(jobs=("weekly",)), bench.clock),
-            journal=bench.journal,
-            probes=bench.probes,
-            probe_now=bench.probe_now,
-            ready=lambda: bench.ready,
-            reload=bench.reload,
-            clock=bench.clock,
-            **context,
-        )
-    )
-    server = await serve(app, "127.0.0.1", 0)
-    bench.port = server.port
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as http:
-        bench.http = http
-        yield bench
-    await server.stop()
-    await bench.journal.close()
+from monitor.facts.probe_result import ProbeResult
+from monitor.outputs.journal import JournalError
+from monitor.web.exporter import serve
 
 
 @pytest.fixture
@@ -110,22 +39,13 @@ async def test_metrics_are_text_or_openmetrics(bench: Bench) -> None:
     assert rich.text.endswith("# EOF\n")
 
 
-async def test_the_index_links_to_what_there_is(bench: Bench) -> None:
-    page = await bench.http.get("/")
-    assert page.status_code == 200
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    for link in ("/metrics", "/markers", "/-/ready", "/probe?target=heartbeat-1&amp;debug=1"):
-        assert f'href="{link}"' in page.text
-
-
-async def test_what_a_person_reads_says_that_it_is_simulated(tmp_path: Path) -> None:
+async def test_a_probes_debug_text_says_that_it_is_simulated(tmp_path: Path) -> None:
     for simulated in (True, False):
         folder = tmp_path / str(simulated)
         folder.mkdir()
         async with exporter(folder, simulated=lambda told=simulated: told) as bench:
-            page = await bench.http.get("/")
             debug = await bench.http.get("/probe", params={"target": "heartbeat-1", "debug": "1"})
-            assert ("SIMULATED" in page.text, "SIMULATED" in debug.text) == (simulated, simulated)
+            assert ("SIMULATED" in debug.text) == simulated
 
 
 async def test_health_and_readiness(bench: Bench) -> None:
@@ -281,103 +201,6 @@ async def test_a_marker_that_cannot_be_stored_is_not_confirmed(bench: Bench, mon
     monkeypatch.setattr(bench.journal, "add_marker", full)
     reply = await bench.http.post("/markers", json=START)
     assert (reply.status_code, reply.json()) == (503, {"error": "softphone.db: database or disk is full"})
-
-
-# Who may ask
-
-
-async def test_a_foreign_name_for_a_loopback_address_is_refused(bench: Bench) -> None:
-    own = ("localhost", "127.0.0.1:9464", "[::1]:9464", "LOCALHOST:1")
-    foreign = ("evil.example", "127.0.0.1.evil.example", "localhost.", "evil@localhost.example", "", "[")
-    for host in own + foreign:
-        reply = await bench.http.get("/-/healthy", headers={"Host": host})
-        assert (host, reply.status_code) == (host, 200 if host in own else 403)
-
-
-async def test_every_loopback_address_may_be_called_by_its_own_name(tmp_path: Path) -> None:
-    async with exporter(tmp_path, host="127.0.0.2") as bench:
-        for host, status in (("127.0.0.2:9464", 200), ("localhost", 200), ("127.0.0.3", 403)):
-            assert (await bench.http.get("/-/healthy", headers={"Host": host})).status_code == status
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 201),
-        ({"Origin": "http://evil.example"}, 403),
-        ({"Origin": "null"}, 403),
-        ({"Origin": "http://localhost:3000", "Host": "localhost:9464"}, 403),
-        ({"Origin": "http://localhost:9464", "Host": "localhost:9464"}, 201),
-        ({"Sec-Fetch-Site": "cross-site"}, 403),
-        ({"Sec-Fetch-Site": "same-site"}, 403),
-        ({"Sec-Fetch-Site": "same-origin"}, 201),
-    ],
-)
-async def test_a_page_of_another_origin_cannot_post(bench: Bench, headers: dict[str, str], status: int) -> None:
-    reply = await bench.http.post("/markers", json=START, headers=headers)
-    assert reply.status_code == status
-    assert len(bench.journal.markers()) == (status == 201)
-
-
-async def test_a_page_of_another_origin_cannot_start_a_probe_but_may_link_to_the_index(bench: Bench) -> None:
-    foreign = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
-    assert (await bench.http.get("/probe", params={"target": "api-1"}, headers=foreign)).status_code == 403
-    assert bench.asked == []
-    assert (await bench.http.get("/", headers=foreign)).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("/markers", "text/plain"),
-        ("/markers", "application/x-www-form-urlencoded"),
-        ("/markers", "multipart/form-data; boundary=x"),
-        ("/markers", None),
-        ("/-/reload", "text/plain"),
-    ],
-)
-async def test_writes_are_json_only(bench: Bench, path: str, kind: str | None) -> None:
-    headers = {"Content-Type": kind} if kind else {}
-    reply = await bench.http.post(path, content=json.dumps(START), headers=headers)
-    assert reply.status_code == 415
-    assert bench.journal.markers() == []
-
-
-async def test_json_with_a_charset_is_json(bench: Bench) -> None:
-    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
-    assert (await bench.http.post("/markers", content=json.dumps(START), headers=headers)).status_code == 201
-
-
-OPEN = {"host": "192.0.2.2", "token": "s3cret"}
-
-
-async def test_off_loopback_everything_wants_the_token(tmp_path: Path) -> None:
-    paths = ("/", "/metrics", "/markers", "/probe?target=api-1", "/-/ready", "/nothing")
-    wrong = (None, "Bearer wrong", "Bearer", "Basic s3cret", "s3cret", "Bearer s3cret é")
-    async with exporter(tmp_path, **OPEN) as bench:
-        for path, authorization in itertools.product(paths, wrong):
-            headers = [] if authorization is None else [(b"Authorization", authorization.encode())]
-            reply = await bench.http.get(path, headers=headers)
-            assert (reply.status_code, path, authorization) == (401, path, authorization)
-            assert reply.headers["www-authenticate"] == "Bearer"
-            assert "s3cret" not in reply.text
-
-
-async def test_off_loopback_the_token_opens(tmp_path: Path) -> None:
-    async with exporter(tmp_path, **OPEN) as bench:
-        bearer = {"Authorization": "Bearer s3cret", "Host": "monitor.example:9464"}
-        assert (await bench.http.get("/metrics", headers=bearer)).status_code == 200
-        assert (await bench.http.post("/markers", json=START, headers=bearer)).status_code == 201
-        assert (await bench.http.post("/markers", json=START)).status_code == 401
-        assert (await bench.http.get("/-/healthy")).status_code == 200
-        foreign = {**bearer, "Origin": "http://evil.example"}
-        assert (await bench.http.post("/markers", json=START, headers=foreign)).status_code == 403
-
-
-@pytest.mark.parametrize("token", [None, ""])
-def test_off_loopback_without_a_token_is_refused_at_once(token: str | None) -> None:
-    with pytest.raises(ValueError, match="needs a token"):
-        Guard(create_nothing(), host="0.0.0.0", token=token)
 
 
 # The server itself
