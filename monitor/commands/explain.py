@@ -126,19 +126,18 @@ class Child:
         problem = None
         for key, explain in self._explains.items():
             try:
-                self._tell({key: self._timed(key, explain)})
+                self._tell({key: self._timed(explain)})
             except JournalError as error:
                 problem = str(error)
             except Exception as error:  # a mistake of ours in one must not take the other away
                 problem = f"the {key} could not be worked out: {type(error).__name__}: {error}"
         self._tell({"busy": False, "problem": problem})
 
-    def _timed(self, key: str, explain: Explain) -> dict[str, Any]:
+    def _timed(self, explain: Explain) -> dict[str, Any]:
         at_s, began_s = self._clock.wall_s(), self._clock.mono_s()
         told = explain(self._settings, at_s)
         took_s = self._clock.mono_s() - began_s
-        told = {"at": at_s, "took_s": round(took_s, 3), **told}
-        return {**told, "period_s": self._turns.every_s} if key == "checks" else told
+        return {"at": at_s, "took_s": round(took_s, 3), **told}
 
     def _ended(self) -> Iterator[float]:
         """When the runs of the last day ended; what cannot be read is told by the explanations."""

@@ -42,6 +42,7 @@ def checks_json(settings: Settings, now_s: float) -> dict[str, Any]:
     question = own_question(settings, since_s, now_s)
     statuses = [judge(check, question) for check in _fed(question)]
     return {
+        "period_s": SINCE_S,
         "sites": [
             _site(THIS_MONITOR, settings.site, question, statuses),
             *(row for source in _others(settings, since_s, now_s) for row in _rows(source, since_s, now_s)),

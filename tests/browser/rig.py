@@ -88,7 +88,7 @@ def moved(told: Observation | Marker, by_s: float) -> Observation | Marker:
 def hostile(now_s: float) -> Iterator[Observation | Marker]:
     """Facts whose every free word is markup."""
     about = {"site": SITE, "probe": "signalling-1", "at_wall_s": now_s - 60}
-    refused = failure("sasl", Reason.AUTH, MARKUP)
+    refused = failure("sasl", Reason.REJECTED, MARKUP)
     yield PhaseObserved(**about, phase="sasl", seconds=None, agent=MARKUP, failure=refused)
     yield ConnectionChanged(**about, agent=MARKUP, connected=False)
     yield Disconnected(

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from ports import free_port
 from product import CONFIG, line_with, simulator, started
 
-from tests.browser.chromium import PATIENCE_MS, SIZES, chromium, opened, serious_violations, wider_than_the_screen
+from tests.browser.chromium import PATIENCE_MS, SIZES, opened, serious_violations, wider_than_the_screen
 from tests.browser.rig import MARKUP
 from tests.browser.rigged import Rig, rig
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 DRAWN = "canvas"
 # What must be there before a page is looked at: drops of the hour before, and what the children worked out of them.
 WHOLE = """() => document.querySelectorAll('#drops-list li').length > 3
-    && document.querySelector('#diagnosis').textContent.includes('signalling saturated')"""
+    && document.querySelector('#diagnosis').textContent.includes('worked out at')"""
 TOKEN = "a-token-for-tests"
 FOREIGN = """<!doctype html><link rel="icon" href="data:,"><p id="tried"></p><script type="module">
 const told = [];
@@ -40,13 +40,6 @@ await new Promise((done) => {
 });
 document.querySelector("#tried").textContent = told.join(", ");
 </script>"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium for all of these."""
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +116,8 @@ def test_markup_in_anybodys_words_is_text(browser: Browser, hour: Rig) -> None:
         page.locator("#drops-list").get_by_text(MARKUP).first.wait_for()
         page.locator("#runs").get_by_text(MARKUP).first.wait_for()
         expect(page.locator("#site")).to_have_text(MARKUP)
-        page.locator("#probes-table tbody").get_by_text("signalling-1").first.click()
+        page.locator("#probes-section").scroll_into_view_if_needed()
+        page.locator("#probes button").get_by_text("signalling-1").first.click()
         page.locator("#probes-section").get_by_text(MARKUP).first.wait_for()
         assert page.locator("img").count() == 0
         assert page.evaluate("document.title").startswith("pwned") is False
@@ -133,19 +127,21 @@ def test_markup_in_anybodys_words_is_text(browser: Browser, hour: Rig) -> None:
 def test_a_chart_is_read_by_keys_and_aloud(browser: Browser, hour: Rig) -> None:
     with opened(browser, hour.url, ready=DRAWN) as seen:
         seen.page.wait_for_function(WHOLE)
-        chart = seen.page.get_by_role("img", name="Ping round trip")
+        chart, words = seen.page.locator("[data-panel=ping] [role=group]"), seen.page.locator("#chart-words")
+        chart.scroll_into_view_if_needed()
         chart.focus()
         seen.page.keyboard.press("ArrowLeft")
-        expect(seen.page.locator("#chart-words")).to_contain_text("Ping round trip")
-        before = seen.page.locator("#chart-words").inner_text()
+        expect(words).to_contain_text("XMPP")
+        before = words.inner_text()
         for _ in range(3):
-            seen.page.keyboard.press("ArrowLeft")
-        expect(seen.page.locator("#chart-words")).not_to_have_text(before)
+            seen.page.keyboard.press("Shift+ArrowLeft")
+        expect(words).not_to_have_text(before)
 
 
 def test_a_run_is_marked_by_hand(browser: Browser, hour: Rig) -> None:
     with opened(browser, hour.url, ready=DRAWN) as seen:
         page = seen.page
+        expect(page.get_by_label("run id")).not_to_have_value("")  # what the page itself offers
         page.get_by_label("run id").fill("by-hand-1")
         page.get_by_label("agents").fill("many")
         page.get_by_role("button", name="Mark now").click()
@@ -161,7 +157,7 @@ def test_where_nothing_was_measured_it_says_what_would(browser: Browser, tmp_pat
     with rig(tmp_path, "--empty") as ran, opened(browser, ran.url) as seen:
         seen.page.locator("#runs-none").wait_for()
         seen.page.locator("#drops-count").get_by_text("No drop was noticed in this window.").wait_for()
-        assert seen.page.locator("#panels").get_by_text("probe").count() >= 5
+        assert "heartbeat" in seen.page.locator("#panels").inner_text()
         assert seen.problems == []
 
 

@@ -16,6 +16,8 @@ from monitor.web.live.rings import Total
 PERIOD_S = 300.0
 FEW_ATTEMPTS = 3  # fewer make no share and no percentile
 
+NOT_TRIED = ("not_connected", "late")  # told by who is connected, and on top of the timeout of the same ping
+
 OK, WARNING, CRITICAL, UNKNOWN = "ok", "warning", "critical", "unknown"
 _SEVERITY = (OK, UNKNOWN, WARNING, CRITICAL)
 
@@ -72,6 +74,7 @@ def _signalling(view: View) -> tuple[str, str]:
     ping, fetch = view.of("ws_rtt"), view.of("ice_servers")
     if not ping.n:
         ping = view.of("notification_rtt")
+    ping, fetch = ping.without(*NOT_TRIED), fetch.without(*NOT_TRIED)
     states, words = [], []
     if view.expected:
         words.append(f"{view.connected} of {view.expected} connected")

@@ -72,6 +72,13 @@ class Total:
             self._say(word, count)
         self.sketch.merge(other.sketch)
 
+    def without(self, *words: str) -> Total:
+        """The same but for the failed attempts of these outcomes."""
+        told = self.words or Counter()
+        left_out = sum(told[word] for word in words)
+        kept = Counter({word: count for word, count in told.items() if word not in words})
+        return Total(self.n - left_out, self.bad - left_out, kept, self.sketch)
+
     def _say(self, word: str, count: int) -> None:
         words = self.words = Counter() if self.words is None else self.words
         words[word if word in words or len(words) < MOST_WORDS else OTHER] += count

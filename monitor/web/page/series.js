@@ -1,0 +1,63 @@
+/** Turns tracks into the columns that uPlot draws: a regular grid of the window, gaps kept as gaps. Pure. */
+
+import { positive } from "./scales.js";
+
+const BAR_BUCKETS = { 2: 5, 15: 2 }; // buckets a bar: 10 s, 30 s, else one bucket
+
+/** The starts of all buckets of the window, in Unix seconds. */
+export function gridOf(nowS, widthS, stepS) {
+  const first = Math.floor((nowS - widthS) / stepS) * stepS;
+  return Array.from({ length: Math.round(widthS / stepS) + 2 }, (_, index) => first + index * stepS);
+}
+
+/** Medians and largest values of a track on a grid: undefined where nothing is due, null where something is missing. */
+export function lineOf(track, grid, stepS, log) {
+  const mid = new Array(grid.length);
+  const high = new Array(grid.length);
+  const bridge = track.bridge(stepS);
+  for (let index = 0; index < track.t.length; index += 1) {
+    const place = Math.round((track.t[index] - grid[0]) / stepS);
+    if (place < 0 || place >= grid.length) continue;
+    mid[place] = log ? positive(track.mid[index]) : track.mid[index];
+    high[place] = log ? positive(track.high[index]) : track.high[index];
+    const before = track.t[index - 1];
+    const between = place - 1;
+    if (before != null && track.t[index] - before > bridge && between >= 0 && mid[between] === undefined) {
+      mid[between] = null;
+      high[between] = null;
+    }
+  }
+  return [mid, high];
+}
+
+/** Calls a second as stacked columns: [starts, ok + limited + failed, ok + limited, ok]. */
+export function ratesOf(track, grid, stepS) {
+  const group = BAR_BUCKETS[stepS] ?? 1;
+  const width = stepS * group;
+  const first = Math.floor(grid[0] / width) * width;
+  const count = Math.ceil((grid.at(-1) - first) / width) + 1;
+  const columns = [Array.from({ length: count }, (_, index) => first + index * width)];
+  for (let one = 0; one < 3; one += 1) columns.push(new Array(count).fill(null));
+  for (let index = 0; index < track.t.length; index += 1) {
+    const place = Math.floor((track.t[index] - first) / width);
+    if (place < 0 || place >= count) continue;
+    const { all, limited, failed } = callsOf(track, index);
+    [all, all - failed, all - failed - limited].forEach((calls, one) => {
+      columns[one + 1][place] = (columns[one + 1][place] ?? 0) + calls / width;
+    });
+  }
+  return { columns, width };
+}
+
+/** How the calls of one bucket ended. A 2xx among the words is well. */
+export function callsOf(track, index) {
+  const words = track.words[index] ?? {};
+  let limited = 0;
+  let failed = 0;
+  for (const [word, count] of Object.entries(words)) {
+    if (word === "429" || word === "rate_limited") limited += count;
+    else if (!/^[23]\d\d$/.test(word)) failed += count;
+  }
+  const all = Math.max(track.n[index] ?? 0, limited + failed);
+  return { all, limited, failed };
+}
