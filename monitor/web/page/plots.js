@@ -75,15 +75,17 @@ function largest(line) {
   return { stroke: () => `${colours()[line.colour]}66`, width: 0.75, points: { show: false } };
 }
 
+/** Points only where no line is drawn: at values that stand between two gaps. */
 function lonely(line) {
-  return { size: 5, fill: () => colours()[line.colour], show: (plot, index) => isolated(plot.data[index]) };
+  const filter = (plot, index) => isolated(plot.data[index]);
+  return { size: 5, fill: () => colours()[line.colour], show: false, filter };
 }
 
-/** Whether a line has so few values that it would not be seen without points. */
+/** The places of values with nothing measured beside them; undefined is no gap, as nothing was due there. */
 function isolated(values) {
-  let count = 0;
-  for (const value of values) if (value != null && (count += 1) > 3) return false;
-  return count > 0;
+  const told = [...values.keys()].filter((place) => values[place] !== undefined);
+  const alone = (at) => values[told[at]] != null && values[told[at - 1]] == null && values[told[at + 1]] == null;
+  return told.filter((_, at) => alone(at));
 }
 
 function band(line, at) {

@@ -10,22 +10,29 @@ export function gridOf(nowS, widthS, stepS) {
   return Array.from({ length: Math.round(widthS / stepS) + 2 }, (_, index) => first + index * stepS);
 }
 
-/** Medians and largest values of a track on a grid: undefined where nothing is due, null where something is missing. */
+/**
+ * Medians and largest values of a track on a grid: undefined where nothing is due, null throughout what is missing, be it
+ * that no attempt was made or that none was answered. No line leads over what was not measured.
+ */
 export function lineOf(track, grid, stepS, log) {
   const mid = new Array(grid.length);
   const high = new Array(grid.length);
   const bridge = track.bridge(stepS);
+  let valued = -1; // the last bucket with a value
+  let broken = false; // whether something is missing since then
   for (let index = 0; index < track.t.length; index += 1) {
     const place = Math.round((track.t[index] - grid[0]) / stepS);
     if (place < 0 || place >= grid.length) continue;
+    broken ||= index > 0 && track.t[index] - track.t[index - 1] > bridge;
+    if (track.mid[index] == null) {
+      broken = true;
+      continue;
+    }
+    if (broken) for (let between = valued + 1; between < place; between += 1) mid[between] = high[between] = null;
     mid[place] = log ? positive(track.mid[index]) : track.mid[index];
     high[place] = log ? positive(track.high[index]) : track.high[index];
-    const before = track.t[index - 1];
-    const between = place - 1;
-    if (before != null && track.t[index] - before > bridge && between >= 0 && mid[between] === undefined) {
-      mid[between] = null;
-      high[between] = null;
-    }
+    valued = place;
+    broken = false;
   }
   return [mid, high];
 }
