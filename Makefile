@@ -42,9 +42,11 @@ docs: $(VENV)/.dev ## write what is generated again: reference pages, Grafana da
 	@$(BIN)/python -m dashboards.grafana.generator
 	@$(BIN)/python -m dashboards.kubernetes.generate
 
-pictures: $(VENV)/.dev ## draw the dashboards' pictures in docs/images again, from simulated weeks in a real Prometheus
+pictures: $(VENV)/.dev ## make docs/images and the example reports again: simulated weeks, a real Prometheus, a real Chromium
 	@$(BIN)/pip install $(PIP_QUIET) -e ".[pictures]"
 	@$(BIN)/python -m tests.dashboards.grafana.pictured
+	@$(BIN)/python -m tests.example_reports
+	@$(BIN)/python -m tests.browser.pictured
 
 compose-podman: $(VENV)/.dev ## build and run docker-compose.yml with podman on Debian, as root, without any image registry
 	@$(BIN)/python dashboards/container/run_with_podman.py
