@@ -8,7 +8,14 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from monitor.app_settings import measures_a_simulator, metrics_options, needs_restart, page_options, product_version
+from monitor.app_settings import (
+    explaining_environment,
+    measures_a_simulator,
+    metrics_options,
+    needs_restart,
+    page_options,
+    product_version,
+)
 from monitor.config.model import Settings
 from monitor.config.secrets import resolve
 from monitor.facts.clock import Clock, SystemClock
@@ -61,7 +68,7 @@ class App:
         self._fleet = Fleet(settings, self._publish, self._clock)
         self._metrics = Metrics(settings.site, metrics_options(settings), self._clock)
         self.live = LiveData(page_options(settings), self._clock, lambda: self._fleet.ready)
-        self._explaining = Explaining(settings.to_json())
+        self._explaining = Explaining(settings.to_json(), environment=explaining_environment())
         self._streams: Streams | None = None
         self._restoring = threading.Event()
         self.journal: Journal | None = None

@@ -10,10 +10,25 @@ from monitor.config.values import is_loopback_url
 from monitor.genesys.rest import OPERATIONS
 from monitor.media.server_url import read_server_url
 from monitor.outputs.metrics import MetricsOptions
+from monitor.probes.child import environment
 from monitor.probes.service import SERVICE
 from monitor.probes.table import agent_of, needs_service
 from monitor.web.live.attempts import SESSION, ProbeName
 from monitor.web.live.data import PageOptions
+
+# The explaining children's: a Prometheus and the way there, and what Python needs. No secret of the platform's.
+EXPLAINING_NEEDS = (
+    *("PROMETHEUS_TOKEN", "PROMETHEUS_TOKEN_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *(f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")),
+    *(f"{scheme}_PROXY" for scheme in ("HTTP", "HTTPS", "ALL", "NO")),
+    *("PATH", "HOME", "LANG", "LC_*", "TZ", "TMPDIR", "PYTHONHOME", "LD_LIBRARY_PATH", "COVERAGE_*"),
+)
+
+
+def explaining_environment() -> dict[str, str]:
+    """What the explaining children are given of our environment."""
+    # A thread a core would take more of the address space that they may have than their data do.
+    return {**environment(EXPLAINING_NEEDS), "OPENBLAS_NUM_THREADS": "1"}
 
 
 def metrics_options(settings: Settings) -> MetricsOptions:

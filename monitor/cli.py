@@ -64,16 +64,24 @@ def demo(
     ] = "publish_saturates_signalling",
     seconds: Annotated[int, typer.Option(min=40, max=3600, help="Length of the experiment.")] = 120,
     seed: Annotated[int, typer.Option(help="Draws the arms of the blocks and the simulator's jitter.")] = 1,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics; 0 picks a free one.")] = 9464,
-    no_browser: Annotated[bool, typer.Option("--no-browser", hidden=True)] = False,  # nothing is opened yet
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the page and /metrics; 0 picks a free one.")
+    ] = 9464,
+    no_browser: Annotated[
+        bool,
+        typer.Option("--no-browser", help="Only say where the page is; by default a browser opens it."),
+    ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON, too.")
     ] = None,
 ) -> None:
-    """Simulator, monitor and a live randomised publish experiment, then the verdict. Ctrl-C ends it at any time."""
+    """Simulator, monitor and a live randomised publish experiment, then the verdict. Ctrl-C ends it at any time.
+
+    Leaves a report that can be handed on in the working folder: softphone-demo.html.
+    """
     from monitor.commands.demo import DemoOptions, run_demo
 
-    raise typer.Exit(run_demo(DemoOptions(scenario, seconds, seed, port, json_file)))
+    raise typer.Exit(run_demo(DemoOptions(scenario, seconds, seed, port, json_file, browser=not no_browser)))
 
 
 @app.command()

@@ -24,10 +24,13 @@ def call(*words: str, env: Mapping[str, str] | None = None) -> subprocess.Comple
 
 
 @contextmanager
-def started(*words: str, env: Mapping[str, str] | None = None, covered: bool = True) -> Iterator[subprocess.Popen[str]]:
+def started(
+    *words: str, env: Mapping[str, str] | None = None, covered: bool = True, folder: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A command that runs on; ended by SIGTERM when the block ends, if it still runs.
 
-    covered=False keeps coverage out of it and its children, as it slows them by more than what they measure.
+    covered=False keeps coverage out of it and its children, as it slows them by more than what they measure. folder:
+    where it works, ours by default.
     """
     environment = {name: value for name, value in os.environ.items() if covered or not name.startswith("COVERAGE_")}
     process = subprocess.Popen(
@@ -37,6 +40,7 @@ def started(*words: str, env: Mapping[str, str] | None = None, covered: bool = T
         text=True,
         env={**environment, **(env or {})},
         start_new_session=True,
+        cwd=folder,
     )
     try:
         yield process

@@ -80,16 +80,23 @@ def test_a_result_that_could_not_be_written_is_said_before_the_experiment(tmp_pa
         assert len(result.stderr.splitlines()) == 1
 
 
-def test_the_demo_leaves_markers_alone_that_wait_for_a_real_monitor(tmp_path: Path) -> None:
+def test_ctrl_c_in_the_demo_leaves_no_report_and_markers_alone_that_wait_for_a_real_monitor(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     env = {"MONITOR_SPOOL": str(tmp_path), "MONITOR_URL": f"http://127.0.0.1:{port}"}
     assert "kept on disk" in call("mark", "start", "--job", "weekly", env=env).stderr
     waiting = list(tmp_path.rglob("*.json"))
-    with started("demo", "--seconds", "40", "--seed", "7", "--port", str(port), env=env) as process:
+    folder = tmp_path / "works here"
+    folder.mkdir()
+    words = ("demo", "--seconds", "40", "--seed", "7", "--port", str(port))
+    with started(*words, env=env, folder=folder) as process:
         line_with(process.stderr, "block 2")  # seed 7 publishes in block 1
         process.send_signal(signal.SIGINT)
-        assert process.wait(HANG_S) == 0
+        stdout, stderr = process.communicate(timeout=HANG_S)
+    assert (process.returncode, stdout) == (0, "")
+    assert stderr.splitlines()[-1] == "Stopped before the verdict."
+    assert "Traceback" not in stderr
+    assert list(folder.iterdir()) == []
     assert list(tmp_path.rglob("*.json")) == waiting
 
 
@@ -122,14 +129,11 @@ def test_mark_refuses_a_time_that_says_nothing() -> None:
 
 
 @pytest.mark.parametrize("words", [("demo", "--seconds", "40", "--port", "0"), ("simulate", "--rest-port", "0")])
-@pytest.mark.parametrize("first_words", [None, "experiment"])
-def test_ctrl_c_ends_cleanly(words: tuple[str, ...], first_words: str | None) -> None:
-    """At once (while it imports), and in the middle."""
+def test_ctrl_c_ends_cleanly(words: tuple[str, ...]) -> None:
+    """While it starts, and while it serves. In the middle of the demo: see the test of waiting markers."""
     with started(*words) as process:
         if words[0] == "simulate":
             line_with(process.stdout, "{")
-        elif first_words is not None:
-            line_with(process.stderr, "block 1")
         else:
             line_with(process.stderr, "Starting")
         process.send_signal(signal.SIGINT)

@@ -19,6 +19,8 @@ import httpx
 from monitor.analysis.experiment.blocks import Block, Drop, Sample, Timeout
 from monitor.analysis.experiment.randomised import LAG_SIGNAL, PRIMARY_SIGNALS, ExperimentResult, Rules, judge
 from monitor.app import App
+from monitor.commands.demo_browser import open_page
+from monitor.commands.demo_report import leave_report
 from monitor.commands.demo_text import Progress, outcome_json, say, say_blocks, say_verdict
 from monitor.commands.embedded import SimulatorError, start_simulator
 from monitor.config.model import Settings
@@ -36,6 +38,7 @@ from monitor.simulator.world.scenario import ScenarioError, load_scenario
 
 OK, FAILED, USAGE = 0, 1, 2
 JOB = "demo-publish"
+JOURNAL = "demo.db"
 SECONDS_PER_BLOCK = 10
 MOST_BLOCKS, FEWEST_BLOCKS = 16, 8
 LOAD_SHARE = 0.55  # of a block; the rest is wash-out
@@ -46,13 +49,17 @@ GIVE_UP_S = {WS_RTT: 5, ICE_SERVERS: 10}
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What the command line said. port 0 picks a free one; json_file gets the result as well."""
+    """What the command line said. port 0 picks a free one; json_file gets the result as well.
+
+    browser: open the live page where somebody would see it.
+    """
 
     scenario: str
     seconds: int
     seed: int
     port: int
     json_file: Path | None
+    browser: bool = True
 
 
 class DemoError(Exception):
@@ -95,7 +102,9 @@ async def _demo(options: DemoOptions) -> None:
         app = App(settings_for(simulator, options, folder))
         stack.push_async_callback(app.stop)
         await app.start()
-        say(f"Metrics while it runs: {app.url}/metrics")
+        say(f"Watch it live: {app.url}/ (metrics: {app.url}/metrics)")
+        if options.browser:
+            open_page(f"{app.url}/")
         await _first_measurements(app)
         await _place_call(simulator)
         markers = MarkerClient(app.url, spool=folder)  # the user's own spool holds markers of a real monitor
@@ -103,8 +112,17 @@ async def _demo(options: DemoOptions) -> None:
         await asyncio.sleep(0.5)  # the journal commits at the latest after a quarter of a second
         assert app.journal is not None
         result = explain(app.journal.facts(since_wall_s=blocks[0].start_wall_s), blocks, options.seed)
+        report = await asyncio.to_thread(
+            leave_report,
+            result,
+            loads,
+            folder / JOURNAL,
+            scenario=options.scenario,
+            seed=options.seed,
+            made_s=SystemClock().wall_s(),
+        )
         say_blocks(result, loads)
-        say_verdict(result, options.scenario)
+        say_verdict(result, options.scenario, report)
         if options.json_file is not None:
             options.json_file.write_text(
                 json.dumps(outcome_json(result, options.scenario, options.seed), indent=2) + "\n"
@@ -141,7 +159,7 @@ def settings_for(simulator: dict[str, Any], options: DemoOptions, folder: Path) 
             ],
             "publish": [{"name": JOB}],
             "exporter": {"listen": f"127.0.0.1:{options.port}"},
-            "journal": {"path": str(folder / "demo.db")},
+            "journal": {"path": str(folder / JOURNAL)},
         }
     )
 
@@ -204,7 +222,7 @@ async def _publish_block(
     endpoints: Endpoints,
     agents: list[str],
 ) -> LoadResult:
-    run_id = f"seed{options.seed}-block{planned.index}"
+    run_id = f"seed{options.seed}-block{planned.index + 1}"
     token = await new_token(simulator, endpoints)
     await asyncio.to_thread(markers.start, JOB, run_id, strategy="burst", agents=len(agents))
     try:

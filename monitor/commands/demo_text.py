@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -24,7 +25,7 @@ WIDTH = 100  # of the tables where there is no terminal
 
 SENTENCES = {
     Verdict.CAUSED: "the API load slows the softphones' signalling; chance dealt the blocks, so it is the cause.",
-    Verdict.NOT_ASSOCIATED: "the API load does not slow the softphones' signalling; look for another cause.",
+    Verdict.NOT_ASSOCIATED: "no slow-down of x 2 or more comes with the API load; look for another cause.",
     Verdict.INCONCLUSIVE: "this experiment blames nobody and acquits nobody.",
     Verdict.INSUFFICIENT_DATA: "this experiment is too small to tell.",
 }
@@ -92,8 +93,8 @@ def say_blocks(result: ExperimentResult, loads: Mapping[int, LoadResult]) -> Non
     console().print(table)
 
 
-def say_verdict(result: ExperimentResult, scenario: str) -> None:
-    """The verdict, with what it rests on and what it cannot tell."""
+def say_verdict(result: ExperimentResult, scenario: str, report: Path | None) -> None:
+    """The verdict, with what it rests on and what it cannot tell. report: the file for others, where there is one."""
     for signal in result.signals:
         print(f"{TITLES[signal.signal]}: {_figures(signal)}")
     drops = ", ".join(f"{count} in {arm} blocks" for arm, count in result.drops.items())
@@ -105,6 +106,8 @@ def say_verdict(result: ExperimentResult, scenario: str) -> None:
     print(f"method: {result.method}")
     for thing in result.not_separable:
         print(f"cannot be told apart here: {thing}")
+    if report is not None:
+        print(f"report to hand on (SIMULATED): {report.absolute()}")
     p_value = "" if result.p_value is None else f" (p = {result.p_value:.4f})"
     print(f"SIMULATED verdict, scenario {scenario}: {result.verdict}{p_value}: {SENTENCES[result.verdict]}")
 

@@ -1,58 +1,84 @@
 """The live page's explaining children: what the checks, the diagnosis and the verdict say now, a JSON line each.
 
 `python -m monitor.commands.explain now|verdict`: the settings are the first line of stdin, and the end of stdin is the
-end. They run with the lowest priority: nothing that is measured waits for them.
+end. Nothing that is measured waits for them (explain_process).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.commands.check_settings import asked_of, rules_of
+from monitor.commands.explain_process import MEMORY_BYTES, be_modest, end_with_parent, first_line
 from monitor.config.model import Settings
-from monitor.facts.clock import Clock, SystemClock
+from monitor.facts.clock import SystemClock, WorkClock
 from monitor.facts.markers import Marker
 from monitor.facts.runs import runs_of
+from monitor.facts.signals import LATENESS, LOOP_LAG
 from monitor.outputs.journal import JournalError, JournalReader
 
-NICE = 19
-OK, USAGE = 0, 2
+USAGE = 2
 DIAGNOSED_S = 7200.0
 LEAST_EVERY_S = {"now": 10.0, "verdict": 600.0}
-SHARE = 20.0  # at most this part of the time is spent on explaining
+SHARE = 20.0  # at most this part of a processor's time is spent on explaining
 AFTER_RUN_S = 360.0  # a publish's effect outlasts it by five minutes, as the verdict counts it
 LOOK_S = 10.0  # how often the verdict looks for a run that has ended
 MARKERS_S = 86_400.0
+MOST_STRETCHES = 5
+OWN_SIGNALS = (LOOP_LAG, LATENESS)
+UNLIMITED = "the commands check and report have no such limit"
 
 Tell = Callable[[dict[str, Any]], None]
-Explain = Callable[[Settings, float], dict[str, Any]]
+Explain = Callable[[float], dict[str, Any] | None]  # of a moment, Unix seconds; None where there is nothing to tell
+Step = tuple[str, Explain]
 
 
-def checks(settings: Settings, now_s: float) -> dict[str, Any]:
-    """The on-call checks of the last 15 minutes, and how every site stands. Raises JournalError."""
-    from monitor.commands.explain_sites import checks_json
+def now_steps(settings: Settings) -> Sequence[Step]:
+    """The on-call checks and the cause, which need our journal alone, and then how other sites stand."""
+    from monitor.commands.explain_sites import Checks
 
-    return checks_json(settings, now_s)
+    checks = Checks(settings)
+    return (
+        ("checks", checks.own),
+        ("diagnosis", lambda now_s: diagnosis(settings, now_s)),
+        ("checks", checks.every_site),
+    )
+
+
+def verdict_steps(settings: Settings) -> Sequence[Step]:
+    """The verdict."""
+    return (("verdict", lambda now_s: verdict(settings, now_s)),)
 
 
 def diagnosis(settings: Settings, now_s: float) -> dict[str, Any]:
-    """Which cause the last two hours point to. Raises JournalError."""
+    """Which cause the last two hours point to, and when something was out of order. Raises JournalError.
+
+    attempts: what was measured; observed_since: from when on, None for nothing. trouble: stretches, Unix seconds.
+    """
     from monitor.analysis.diagnosis.diagnose import diagnose
+    from monitor.analysis.diagnosis.findings import troubled
+    from monitor.analysis.diagnosis.signs import Signs
     from monitor.commands.explain_sites import own_question
 
     since_s = now_s - DIAGNOSED_S
     evidence = own_question(settings, since_s, now_s).evidence
-    found = diagnose(evidence, rules_of(asked_of(settings), since_s, now_s))
-    return {"since": since_s, "until": now_s, **asdict(found)}
+    rules = rules_of(asked_of(settings), since_s, now_s)
+    attempts = sum(len(series) for signal, series in evidence.series.items() if signal not in OWN_SIGNALS)
+    return {
+        "since": since_s,
+        "until": now_s,
+        "observed_since": None if evidence.span is None else max(since_s, evidence.span[0]),
+        "attempts": attempts,
+        "trouble": troubled(Signs(evidence, rules))[-MOST_STRETCHES:],
+        **asdict(diagnose(evidence, rules)),
+    }
 
 
 def verdict(settings: Settings, now_s: float) -> dict[str, Any]:
@@ -75,69 +101,80 @@ def verdict(settings: Settings, now_s: float) -> dict[str, Any]:
     }
 
 
-TOLD_BY: dict[str, dict[str, Explain]] = {
-    "now": {"checks": checks, "diagnosis": diagnosis},
-    "verdict": {"verdict": verdict},
-}
+STEPS_OF: dict[str, Callable[[Settings], Sequence[Step]]] = {"now": now_steps, "verdict": verdict_steps}
 
 
 @dataclass(slots=True)
 class Turns:
-    """When a child explains next. ended_s: of the runs that are known to have ended."""
+    """When a child explains next.
+
+    last_mono_s, last_wall_s: when the last turn began. cpu_s: processor seconds that it took; waiting for others costs
+    nothing.
+    """
 
     name: str
-    last_s: float | None = None
-    took_s: float = 0.0
+    last_mono_s: float | None = None
+    last_wall_s: float = 0.0
+    cpu_s: float = 0.0
 
     @property
     def every_s(self) -> float:
-        """The pause after a turn: the longer it took, the longer."""
-        return max(LEAST_EVERY_S[self.name], SHARE * self.took_s)
+        """The pause from turn to turn: the more work one was, the longer."""
+        return max(LEAST_EVERY_S[self.name], SHARE * self.cpu_s)
 
-    def due(self, now_s: float, ended_s: Iterable[float] = ()) -> bool:
-        """Whether it is time: at first, after the pause, and once when a run has been over for AFTER_RUN_S."""
-        if self.last_s is None or now_s - self.last_s >= self.every_s:
+    def due(self, mono_s: float, wall_s: float, ended_s: Iterable[float] = ()) -> bool:
+        """Whether it is time: at first, after the pause, and once when a run has been over for AFTER_RUN_S.
+
+        ended_s: when the runs ended, Unix seconds.
+        """
+        if self.last_mono_s is None or mono_s - self.last_mono_s >= self.every_s:
             return True
-        return any(self.last_s < end_s + AFTER_RUN_S <= now_s for end_s in ended_s)
+        return any(self.last_wall_s < end_s + AFTER_RUN_S <= wall_s for end_s in ended_s)
 
 
 class Child:
     """One child: explains in turns, and tells each result."""
 
-    def __init__(self, name: str, settings: Settings, tell: Tell, clock: Clock) -> None:
+    def __init__(self, name: str, settings: Settings, tell: Tell, clock: WorkClock) -> None:
         self._settings = settings
         self._tell = tell
         self._clock = clock
         self._turns = Turns(name)
-        self._explains = TOLD_BY[name]
+        self._steps = STEPS_OF[name](settings)
         self._name = name
+        self._cpu_s = clock.cpu_s()
 
     def look(self) -> float:
         """Explain if it is time. How long to wait before the next look, seconds."""
-        if self._turns.due(self._clock.wall_s(), self._ended()):
-            self._turns.last_s = self._clock.wall_s()
-            began_s = self._clock.mono_s()
+        turns, mono_s, wall_s = self._turns, self._clock.mono_s(), self._clock.wall_s()
+        if turns.due(mono_s, wall_s, self._ended()):
+            turns.last_mono_s, turns.last_wall_s = mono_s, wall_s
             self._explain()
-            self._turns.took_s = self._clock.mono_s() - began_s
+            worked_s = self._clock.cpu_s()  # with what a slow source's thread has worked since the last turn
+            turns.cpu_s, self._cpu_s = worked_s - self._cpu_s, worked_s
         return LOOK_S if self._name == "verdict" else self._turns.every_s
 
     def _explain(self) -> None:
         self._tell({"busy": True})
         problem = None
-        for key, explain in self._explains.items():
+        for key, explain in self._steps:
             try:
-                self._tell({key: self._timed(explain)})
+                told = self._timed(explain)
+                if told is not None:
+                    self._tell({key: told})
             except JournalError as error:
                 problem = str(error)
+            except MemoryError:
+                problem = f"the {key} could not be worked out in {MEMORY_BYTES >> 20} MB of memory: {UNLIMITED}"
             except Exception as error:  # a mistake of ours in one must not take the other away
                 problem = f"the {key} could not be worked out: {type(error).__name__}: {error}"
         self._tell({"busy": False, "problem": problem})
 
-    def _timed(self, explain: Explain) -> dict[str, Any]:
+    def _timed(self, explain: Explain) -> dict[str, Any] | None:
         at_s, began_s = self._clock.wall_s(), self._clock.mono_s()
-        told = explain(self._settings, at_s)
+        told = explain(at_s)
         took_s = self._clock.mono_s() - began_s
-        return {"at": at_s, "took_s": round(took_s, 3), **told}
+        return None if told is None else {"at": at_s, "took_s": round(took_s, 3), **told}
 
     def _ended(self) -> Iterator[float]:
         """When the runs of the last day ended; what cannot be read is told by the explanations."""
@@ -157,36 +194,18 @@ def _print(told: dict[str, Any]) -> None:
     print(json.dumps(told, allow_nan=False, separators=(",", ":")), flush=True)
 
 
-def _end_with_parent() -> None:
-    """End as SIGTERM does when the other end of stdin is gone, in the middle of whatever is worked out."""
-    while os.read(0, 65_536):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 def main(words: list[str]) -> int:
     """A child's process: explains until stdin ends. 2 for words that name none."""
-    if words[:1] not in ([name] for name in TOLD_BY):
-        print(f"explain: one of {', '.join(TOLD_BY)} is needed", file=sys.stderr)
+    if words[:1] not in ([name] for name in STEPS_OF):
+        print(f"explain: one of {', '.join(STEPS_OF)} is needed", file=sys.stderr)
         return USAGE
-    os.nice(NICE)
-    settings = Settings.from_json(_first_line())
-    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    be_modest()
+    settings = Settings.from_json(first_line())
+    threading.Thread(target=end_with_parent, name="parent-watch", daemon=True).start()
     child = Child(words[0], settings, _print, SystemClock())
     waiting = threading.Event()
     while True:
         waiting.wait(child.look())
-
-
-def _first_line() -> str:
-    """Read without a buffer, so that the rest of stdin is left to whoever watches for its end."""
-    line = b""
-    while not line.endswith(b"\n"):
-        part = os.read(0, 1)
-        if not part:
-            break
-        line += part
-    return line.decode()
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,30 +27,64 @@ from monitor.outputs.sources.prometheus.api import PrometheusError
 from monitor.outputs.sources.prometheus.reading import read_prometheus
 
 THIS_MONITOR = "this monitor"
+WAIT_S = 5.0  # for the other sources, all together
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where facts of some sites are read. without: sites that another source tells of, and better."""
+    """Where facts of some sites are read, of a period. without: sites that another source tells of, and better."""
 
     name: str
-    read: Callable[[], Evidence]
+    read: Callable[[float, float], Evidence]
     without: tuple[str, ...] = ()
 
 
-def checks_json(settings: Settings, now_s: float) -> dict[str, Any]:
-    """Every check of this monitor over the last 15 minutes, and every site. Raises JournalError for its own journal."""
-    since_s = now_s - SINCE_S
-    question = own_question(settings, since_s, now_s)
-    statuses = [judge(check, question) for check in _fed(question)]
-    return {
-        "period_s": SINCE_S,
-        "sites": [
-            _site(THIS_MONITOR, settings.site, question, statuses),
-            *(row for source in _others(settings, since_s, now_s) for row in _rows(source, since_s, now_s)),
-        ],
-        "checks": [_check(status) for status in statuses],
-    }
+class Checks:
+    """The checks of the last 15 minutes and every site, in two steps: asking others keeps nobody waiting."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._others = OtherSites(settings)
+        self._told: dict[str, Any] | None = None
+        self._own: dict[str, Any] = {}
+        self._rows: list[dict[str, Any]] = []
+
+    def own(self, now_s: float) -> dict[str, Any]:
+        """Every check of this monitor, with the other sites as they were last known. Raises JournalError."""
+        question = own_question(self._settings, now_s - SINCE_S, now_s)
+        statuses = [judge(check, question) for check in _fed(question)]
+        self._own = _site(THIS_MONITOR, self._settings.site, question, statuses)
+        self._told = {"at": now_s, "period_s": SINCE_S, "checks": [_check(status) for status in statuses]}
+        return {**self._told, "sites": [self._own, *self._rows]}
+
+    def every_site(self, now_s: float) -> dict[str, Any] | None:
+        """The same with the other sites as they are; None where there are none, or no checks yet."""
+        if self._told is None or not self._others.sources:
+            return None
+        self._rows = self._others.rows(now_s)
+        return {**self._told, "sites": [self._own, *self._rows]}
+
+
+class OtherSites:
+    """The sites of other sources, each read on a thread of its own: a silent one holds up neither us nor another."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.sources = _sources(settings)
+        self._threads = ThreadPoolExecutor(max(1, len(self.sources)), "source")
+        self._going: dict[str, Future[list[dict[str, Any]]]] = {}
+
+    def rows(self, now_s: float) -> list[dict[str, Any]]:
+        """Every site of every source after WAIT_S at most. What a slow source tells later is told the next time."""
+        for source in self.sources:
+            if source.name not in self._going:
+                self._going[source.name] = self._threads.submit(_rows, source, now_s - SINCE_S, now_s)
+        wait(self._going.values(), WAIT_S)
+        return [row for source in self.sources for row in self._told_by(source)]
+
+    def _told_by(self, source: _Source) -> list[dict[str, Any]]:
+        if not self._going[source.name].done():
+            return [_unknown(source.name, f"has not answered within {WAIT_S:g} s")]
+        return self._going.pop(source.name).result()
 
 
 def own_question(settings: Settings, since_s: float, now_s: float) -> Question:
@@ -75,21 +111,32 @@ def _fed(question: Question) -> list[Check]:
     return [check for check in CHECKS if fed_by(check) & set(question.intervals)]
 
 
-def _others(settings: Settings, since_s: float, now_s: float) -> Iterator[_Source]:
+def _sources(settings: Settings) -> list[_Source]:
     limit_s = settings.metrics.publish_limit_s
-    for path in settings.page.journals:
-        yield _Source(path, lambda path=path: read_journals((Path(path),), since_s, now_s, limit_s=limit_s))  # type: ignore[misc]
+    journals = dict.fromkeys(settings.page.journals)  # each once, however often it is named
+    sources = [_Source(path, partial(_journal, Path(path), limit_s)) for path in journals]
     url = settings.page.prometheus
     if url is not None:
-        yield _Source(url, lambda: read_prometheus(url, since_s, now_s, limit_s=limit_s), (settings.site,))
+        sources.append(_Source(url, partial(read_prometheus, url, limit_s=limit_s), (settings.site,)))
+    return sources
+
+
+def _journal(path: Path, limit_s: float, since_s: float, now_s: float) -> Evidence:
+    return read_journals((path,), since_s, now_s, limit_s=limit_s)
 
 
 def _rows(source: _Source, since_s: float, now_s: float) -> list[dict[str, Any]]:
     """The sites of a source, or the one line that says why there is none."""
     try:
-        evidence = source.read()
+        return _judged(source, since_s, now_s)
     except (JournalError, PrometheusError) as error:
         return [_unknown(source.name, str(error))]
+    except Exception as error:  # what is wrong with one source must not take the others away
+        return [_unknown(source.name, f"could not be worked out: {type(error).__name__}: {error}")]
+
+
+def _judged(source: _Source, since_s: float, now_s: float) -> list[dict[str, Any]]:
+    evidence = source.read(since_s, now_s)
     question = Question(evidence=evidence, since_s=since_s, now_s=now_s)
     sites = [site for site in measured_sites(evidence) if site not in source.without]
     rows = [_other_site(source.name, site, question) for site in sites]

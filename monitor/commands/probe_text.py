@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+from monitor.commands.probe_waterfall import waterfall
 from monitor.facts.failures import Failure, Fault, Reason
 from monitor.facts.probe_result import ProbePhase, ProbeResult
 
@@ -32,7 +33,10 @@ class Told:
 
 
 def text_of(told: Told, *, debug: bool) -> str:
-    """The whole answer. Words of the other side are shown without control characters: a terminal would obey them."""
+    """The whole answer, with debug also a waterfall of the phases and the probe's log.
+
+    Words of the other side are shown without control characters: a terminal would obey them.
+    """
     result = told.result
     lines = [_head(told), *_table(told)]
     if result.failure is not None:
@@ -40,7 +44,7 @@ def text_of(told: Told, *, debug: bool) -> str:
     elif not result.success:  # a gathering is down by its signature, without a failed operation
         lines.append(f"read {RUNBOOK}#{SECTION.get(result.module, result.module)}")
     if debug:
-        lines += ["", *result.log]
+        lines += ["", *waterfall(_in_order(told), simulated=told.simulated), "", *result.log]
     return "\n".join(printable(line) for line in lines)
 
 
@@ -53,19 +57,22 @@ def _head(told: Told) -> str:
 
 def _table(told: Told) -> Iterator[str]:
     """Columns: step, outcome, milliseconds; steps of connecting say so."""
-    rows = [*_rows("connecting: ", told.connecting), *_rows("", told.result.phases)]
-    if not rows:
+    rows = [("phase", "outcome", "ms"), *(_row(phase) for phase in _in_order(told))]
+    if len(rows) == 1:
         return
-    rows.insert(0, ("phase", "outcome", "ms"))
     steps, outcomes, times = (max(len(row[column]) for row in rows) for column in range(3))
     for step, outcome, took in rows:
         yield f"  {step:<{steps}}  {outcome:<{outcomes}}  {took:>{times}}"
 
 
-def _rows(prefix: str, phases: Sequence[ProbePhase]) -> Iterator[tuple[str, str, str]]:
-    for phase in phases:
-        took = "-" if phase.seconds is None else f"{phase.seconds * 1000:.1f}"
-        yield prefix + phase.name, phase.outcome, took
+def _in_order(told: Told) -> list[ProbePhase]:
+    """Every phase; those of connecting say so in their names."""
+    connecting = [replace(phase, name=f"connecting: {phase.name}") for phase in told.connecting]
+    return [*connecting, *told.result.phases]
+
+
+def _row(phase: ProbePhase) -> tuple[str, str, str]:
+    return phase.name, phase.outcome, "-" if phase.seconds is None else f"{phase.seconds * 1000:.1f}"
 
 
 def _failed(failed: Failure) -> Iterator[str]:

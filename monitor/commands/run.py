@@ -6,9 +6,17 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
+from rich.text import Text
+
 from monitor.app import App, FleetError, measures_a_simulator
+from monitor.commands.run_followed import Followed
+from monitor.commands.run_status import rows
+from monitor.commands.run_terminal import StatusLine, is_wanted
 from monitor.config.load import ConfigErrors, load
 from monitor.config.model import Settings
 from monitor.config.schema import not_yet
@@ -42,6 +50,12 @@ async def _serve(config: Path, settings: Settings) -> int:
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, reloading.set)
     app = App(settings, read_again=lambda: load(config, os.environ))
+    with _status_of(app, stopping) if is_wanted() else nullcontext():
+        await _run(app, stopping, reloading)
+    return OK
+
+
+async def _run(app: App, stopping: asyncio.Event, reloading: asyncio.Event) -> None:
     starting = asyncio.create_task(app.start())
     ending = asyncio.create_task(stopping.wait())
     try:
@@ -55,7 +69,24 @@ async def _serve(config: Path, settings: Settings) -> int:
     finally:
         ending.cancel()
         await app.stop()
-    return OK
+
+
+def _status_of(app: App, stopping: asyncio.Event) -> StatusLine:
+    """How the app stands, as rows for a terminal."""
+    followed = Followed(app.live)
+
+    def draw(columns: int) -> Sequence[Text]:
+        found = followed.status()
+        status = replace(
+            found,
+            site=app.settings.site,
+            simulated=measures_a_simulator(app.settings),
+            url=app.url if found.ready else "",  # the exporter listens before the first probe starts
+            stopping=stopping.is_set(),
+        )
+        return rows(status, columns)
+
+    return StatusLine(draw)
 
 
 async def _until(stopping: asyncio.Event, reloading: asyncio.Event, app: App) -> None:
@@ -72,9 +103,10 @@ async def _until(stopping: asyncio.Event, reloading: asyncio.Event, app: App) ->
 def _say_ready(app: App) -> None:
     simulated = f" ({SIMULATED})" if measures_a_simulator(app.settings) else ""
     count = len(app.settings.probes)
-    for where in not_yet(app.settings):
-        print(f"note: {where}: nothing acts on it yet", file=sys.stderr)
-    print(f"ready: site {app.settings.site}, {count} probes, {app.url}/metrics{simulated}", file=sys.stderr)
+    for unused in not_yet(app.settings):
+        print(f"note: {unused}: nothing acts on it yet", file=sys.stderr)
+    where = f"{app.url}/metrics, page {app.url}/"
+    print(f"ready: site {app.settings.site}, {count} probes, {where}{simulated}", file=sys.stderr)
 
 
 def _say_reloaded(problems: list[str]) -> None:

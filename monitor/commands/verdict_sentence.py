@@ -14,6 +14,7 @@ from monitor.facts import signals
 from monitor.facts.words import counted
 
 LEAST_P: Final = 0.0001
+LARGE: Final = 100.0  # a ratio
 NAMES: Final = {**TITLES, signals.API: "REST calls of the monitor", signals.RECONNECT: "reconnects"}
 
 
@@ -30,7 +31,8 @@ def sentence(result: Result, margin: float, alpha: float) -> str:
             "that the publish is the cause: randomise its times to know."
         )
     if result.verdict is Verdict.NOT_ASSOCIATED:
-        return f"no harm worth the name comes with the publish: {_acquittal(result, margin)}."
+        by_drops = " in drops" if result.ci_high is not None else ""  # then latencies are no part of the acquittal
+        return f"no harm of x {margin:g} or more{by_drops} comes with the publish: {_acquittal(result, margin)}."
     if result.verdict is Verdict.INSUFFICIENT_DATA:
         return f"too little data to blame or to acquit the publish: {_needed(result)}."
     return f"the publish can neither be blamed nor acquitted: {_undecided(result, margin, alpha)}."
@@ -58,7 +60,7 @@ def _acquittal(result: Result, margin: float) -> str:
             f"{ratio(result.rate_ratio)} the drops to be expected, with 95 % limits "
             f"{limits(result.ci_low, result.ci_high)}, all below the margin of {margin:g}"
         )
-    return f"nothing dropped, and every latency stays below {margin:g} times the usual with 95 % confidence"
+    return f"nothing dropped, and the 95 % limit of every other outcome is below {margin:g} times the usual"
 
 
 def _needed(result: Result) -> str:
@@ -68,6 +70,8 @@ def _needed(result: Result) -> str:
         for name, count in result.weeks_needed.items()
         if count is not None
     ]
+    if not result.windows:
+        return "no publish window is known"
     are = "is" if result.windows == 1 else "are"
     have = f"{counted(result.windows, 'window')} in {counted(result.weeks, 'week')} {are} known"
     if known:
@@ -124,8 +128,13 @@ def title(name: str) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """`x 1.50`."""
-    return "no ratio" if value is None else f"x {value:.2f}"
+    """`x 1.50`; of a large one no decimals, which nobody could know."""
+    return "no ratio" if value is None else f"x {factor(value)}"
+
+
+def factor(value: float) -> str:
+    """A ratio's figure alone."""
+    return f"{value:.0f}" if value >= LARGE else f"{value:.2f}"
 
 
 def limits(low: float | None, high: float | None) -> str:
@@ -133,8 +142,8 @@ def limits(low: float | None, high: float | None) -> str:
     if low is None and high is None:
         return "without limits"
     if high is None:
-        return f"from {low:.2f}, no upper limit"
-    return f"up to {high:.2f}, no lower limit" if low is None else f"{low:.2f} to {high:.2f}"
+        return f"from {factor(low or 0.0)}, no upper limit"
+    return f"up to {factor(high)}, no lower limit" if low is None else f"{factor(low)} to {factor(high)}"
 
 
 def probability(value: float | None) -> str:

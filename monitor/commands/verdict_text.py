@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
 from typing import Final
 
 from monitor.analysis.diagnosis.result import NONE, UNKNOWN, CauseFound, Diagnosis
-from monitor.analysis.verdict.result import Onset, OutcomeResult, Result, StrategyResult
+from monitor.analysis.verdict.result import Onset, OutcomeResult, Result, StrategyResult, Verdict
 from monitor.analysis.verdict.rules import ALPHA, MARGIN
 from monitor.commands.verdict_sentence import chance, limits, listed, probability, ratio, sentence, title
 from monitor.facts.words import counted
@@ -18,8 +19,12 @@ SIMULATED: Final = "SIMULATED"
 UNNAMED: Final = "(unnamed)"
 EVERY_SITE: Final = "all sites"
 MOST_CAUSES: Final = 2
+NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 MANY: Final = 1000
-CAUSE_WORDS: Final = {NONE: " (nothing is wrong)", UNKNOWN: " (no cause stands out)"}
+TENS: Final = 10
+NONE_FAILED: Final = "none failed"
+NOT_TESTED: Final = "no window could be tested"
+CAUSE_WORDS: Final = {NONE: " (nothing is wrong)", UNKNOWN: " (no cause can be named)"}
 OUTCOME_COLUMNS: Final = ("outcome", "site", "ratio", "95 % limits", "p", "one left out", "windows in excess")
 UNMEASURED: Final = " was not measured"
 
@@ -56,8 +61,7 @@ def _figures(result: Result, zone: tzinfo) -> Iterator[str]:
     if result.span is not None:
         first, last = (local_time(edge, zone) for edge in result.span)
         yield f"observed: {first} to {last} ({zone})"
-    runs = f"{counted(result.windows, 'window')} in {counted(result.weeks, 'week')}"
-    yield f"publish: {runs}{f', {result.design}' if result.design else ''}"
+    yield f"publish: {runs_words(result)}"
     if result.rate_ratio is not None:
         known = limits(result.ci_low, result.ci_high)
         yield f"drops in windows against those to be expected: {ratio(result.rate_ratio)}, 95 % {known}"
@@ -65,6 +69,14 @@ def _figures(result: Result, zone: tzinfo) -> Iterator[str]:
         f"drops: {amount(result.events_in)} in windows, {amount(result.events_out)} outside; incidents (drops of one "
         f"site within 60 s): {result.incidents_in} in, {result.incidents_out} outside"
     )
+
+
+def runs_words(result: Result) -> str:
+    """How many windows in how many weeks, and their design."""
+    if not result.windows:
+        return "no window known"
+    runs = f"{counted(result.windows, 'window')} in {counted(result.weeks, 'week')}"
+    return f"{runs}{f', {result.design}' if result.design else ''}"
 
 
 def _outcomes(result: Result) -> Iterator[str]:
@@ -77,7 +89,7 @@ def _outcomes(result: Result) -> Iterator[str]:
 
 def outcome_row(one: OutcomeResult) -> tuple[str, ...]:
     """The cells of one outcome, as OUTCOME_COLUMNS names them."""
-    times = "timed out" if one.censored else ratio(one.ratio)
+    times = "timed out" if one.censored else NONE_FAILED if one.none_failed else ratio(one.ratio)
     known = "-" if one.ci_low is None and one.ci_high is None else limits(one.ci_low, one.ci_high)
     site = one.site or EVERY_SITE
     return (
@@ -99,13 +111,27 @@ def _sites(result: Result) -> Iterator[str]:
 
 
 def order_words(result: Result) -> Iterator[str]:
-    """What moves first, or that it is not established."""
+    """What moves first, or that it is not established, or not judged; nothing of an acquittal.
+
+    Signals can move at the publish's time of day without it: an order would read as if the publish set them off.
+    """
+    if result.verdict is Verdict.NOT_ASSOCIATED:
+        return
     if result.order is not None:
         yield f"what moves first: {', then '.join(map(onset_words, result.order))}"
     elif result.onsets:
         yield f"order not established: {'; '.join(map(onset_words, result.onsets))}"
+    elif untested(result):
+        yield f"order not judged: {NOT_TESTED}"
+    elif result.verdict is Verdict.INSUFFICIENT_DATA:
+        yield "order not established: too little data to see what moves with the windows"
     else:
-        yield "order not established: no signal moves with the windows"
+        yield "order not established: no signal is seen to move with the windows"
+
+
+def untested(result: Result) -> bool:
+    """Whether no outcome could be put to a test, so that silence about harm says nothing."""
+    return all(one.p_value is None for one in result.outcomes)
 
 
 def onset_words(one: Onset) -> str:
@@ -137,11 +163,14 @@ def _cause(result: Result) -> Iterator[str]:
     yield from (f"  {wanted}: {one}" for one in missing_words(diagnosis))
 
 
-def missing_words(diagnosis: Diagnosis) -> Iterator[str]:
-    """What to measure to tell the best cause and the next best apart: the names in one line, then one line each."""
+def missing_words(diagnosis: Diagnosis, names: Mapping[str, str] = NO_NAMES) -> Iterator[str]:
+    """What to measure to tell the best cause and the next best apart: the signals in one line, then one line each.
+
+    names: what signals are called for people, where not as the metrics are.
+    """
     absent = [one.removesuffix(UNMEASURED) for one in diagnosis.missing if _is_name(one.removesuffix(UNMEASURED))]
     if absent:
-        yield listed(absent)
+        yield listed([names.get(one, one) for one in absent])
     yield from (one for one in diagnosis.missing if one.removesuffix(UNMEASURED) not in absent)
 
 
@@ -170,10 +199,10 @@ def exposure_words(result: Result) -> Iterator[str]:
     exposure = result.exposure
     if exposure is None:
         return
-    inside, outside = amount(exposure.agent_hours_in), amount(exposure.agent_hours_out)
+    inside, outside = hours(exposure.agent_hours_in), hours(exposure.agent_hours_out)
     yield (
         f"exposure: {inside} agent-hours in windows, {outside} outside; left "
-        f"out: gaps {amount(exposure.gap_hours)} h, suspect time {amount(exposure.suspect_hours)} h"
+        f"out: gaps {hours(exposure.gap_hours)} h, suspect time {hours(exposure.suspect_hours)} h"
     )
     if exposure.windows_unobserved:
         yield f"windows hardly observed: {exposure.windows_unobserved}"
@@ -207,6 +236,11 @@ def _table(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 def local_time(moment: str, zone: tzinfo) -> str:
     """An RFC 3339 time as the clocks of a zone show it."""
     return datetime.fromisoformat(moment).astimezone(zone).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def hours(value: float) -> str:
+    """Hours to a hundredth where they are few, which is 36 s."""
+    return amount(round(value, 2 if value < TENS else 1))
 
 
 def amount(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Two clocks: monotonic seconds for durations, aware wall time for alignment. The only place that reads either."""
+"""Two clocks: monotonic seconds for durations, aware wall time for alignment. The only place that reads any clock."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ class Clock(Protocol):
         ...
 
 
+class WorkClock(Clock, Protocol):
+    """A clock that also knows how long this process has kept a processor busy."""
+
+    def cpu_s(self) -> float:
+        """Processor seconds of all its threads; only differences mean anything."""
+        ...
+
+
 class SystemClock:
     """The machine's clocks."""
 
@@ -30,6 +38,10 @@ class SystemClock:
         """Seconds since the Unix epoch, UTC."""
         return time.time()
 
+    def cpu_s(self) -> float:
+        """Processor seconds of this process, all its threads together."""
+        return time.process_time()
+
 
 class ManualClock:
     """A clock that only moves when told; both hands move together unless the wall is stepped."""
@@ -37,6 +49,7 @@ class ManualClock:
     def __init__(self, mono_s: float = 1000.0, wall_s: float = 1_790_000_000.0) -> None:
         self._mono_s = mono_s
         self._wall_s = wall_s
+        self._cpu_s = 0.0
 
     def mono_s(self) -> float:
         """Monotonic seconds."""
@@ -46,8 +59,17 @@ class ManualClock:
         """Seconds since the Unix epoch, UTC."""
         return self._wall_s
 
+    def cpu_s(self) -> float:
+        """Processor seconds."""
+        return self._cpu_s
+
+    def work(self, seconds: float) -> None:
+        """Let `seconds` pass in which a processor is kept busy."""
+        self._cpu_s += seconds
+        self.advance(seconds)
+
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass on both hands."""
+        """Let `seconds` pass on both hands, waiting."""
         self._mono_s += seconds
         self._wall_s += seconds
 

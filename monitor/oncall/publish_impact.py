@@ -17,7 +17,7 @@ MOVING = (
 STATES = {
     Verdict.CAUSED: (State.CRITICAL, "the publish causes harm"),
     Verdict.ASSOCIATED: (State.WARNING, "harm goes with the publish, though chance did not decide when it ran"),
-    Verdict.NOT_ASSOCIATED: (State.OK, "a harm worth the name would have been seen"),
+    Verdict.NOT_ASSOCIATED: (State.OK, "a harm beyond the margin would have been seen"),
     Verdict.INSUFFICIENT_DATA: (State.UNKNOWN, "too little data to tell"),
     Verdict.INCONCLUSIVE: (State.UNKNOWN, "can neither be blamed nor acquitted"),
 }

@@ -54,6 +54,16 @@ class Suspicion:
         """Whether the last minute is to be distrusted. now_s: monotonic seconds."""
         return suspect(list(self._seconds), now_s)
 
+    def last_minute(self, now_s: float) -> Second:
+        """What the last WINDOW_S brought in all. now_s: monotonic seconds."""
+        recent = [second for second in self._seconds if now_s - second.at_s <= WINDOW_S]
+        return Second(
+            int(now_s),
+            sum(second.samples for second in recent),
+            sum(second.suspect for second in recent),
+            max((second.lag_s for second in recent), default=0.0),
+        )
+
     def _second(self, now_s: float) -> Second:
         if not self._seconds or self._seconds[-1].at_s != int(now_s):
             self._seconds.append(Second(int(now_s)))

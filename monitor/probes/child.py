@@ -7,7 +7,8 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import monitor
@@ -82,13 +83,17 @@ async def _start(module: str, *sockets: socket.socket) -> asyncio.subprocess.Pro
         pass_fds=fds,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=STDERR_FD,  # standard output belongs to results
-        env=_environment(),
+        env=environment(),
         process_group=0,  # Ctrl-C goes to us alone: we end our children in order
     )
 
 
-def _environment() -> dict[str, str]:
-    """Ours, with the folder of this package first, as -P keeps whatever lies in the working directory out."""
+def environment(only: Iterable[str] = ("*",)) -> dict[str, str]:
+    """Ours, with the folder of this package first, as -P keeps whatever lies in the working directory out.
+
+    only: shell patterns of the names that are passed on; PYTHONPATH always is.
+    """
     package = str(Path(monitor.__file__).parent.parent)
     inherited = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (package, inherited)))}
+    passed_on = {name: value for name, value in os.environ.items() if any(fnmatchcase(name, one) for one in only)}
+    return {**passed_on, "PYTHONPATH": os.pathsep.join(filter(None, (package, inherited)))}

@@ -14,10 +14,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.web.guard import refused
 from monitor.web.live.data import WINDOW_OF, LiveData
+from monitor.web.runs import KnownRuns
 from monitor.web.streams import EventStream, Streams, as_json
 
 FILES = Path(__file__).parent / "page"
 DEFAULT_WINDOW = "15m"
+RUNS_DEFAULT, RUNS_LIMIT = 20, 1000
 
 
 def login_page(scope: Scope, receive: Receive, send: Send) -> Any:
@@ -28,8 +30,9 @@ def login_page(scope: Scope, receive: Receive, send: Send) -> Any:
 class PageApi:
     """The handlers of the page. token_needed: whether it asks for one."""
 
-    def __init__(self, streams: Streams, *, started_wall_s: float, token_needed: bool) -> None:
+    def __init__(self, streams: Streams, runs: KnownRuns, *, started_wall_s: float, token_needed: bool) -> None:
         self._streams = streams
+        self._runs = runs
         self._data: LiveData = streams.data
         self._started_wall_s = started_wall_s
         self._token_needed = token_needed
@@ -42,6 +45,7 @@ class PageApi:
             Route("/api/page", self.page),
             Route("/api/timeline", self.timeline),
             Route("/api/live", self.live),
+            Route("/api/runs", self.runs),
             Route("/api/probes", self.probes),
             Route("/api/probes/{name}", self.probe),
         ]
@@ -83,6 +87,14 @@ class PageApi:
         if self._streams.full:
             return refused(503, "too many pages are open, or the monitor is stopping", {"Retry-After": "5"})
         return EventStream(self._streams, window)
+
+    async def runs(self, request: Request) -> Response:
+        """The last runs of all that the journal knows, newest first."""
+        text = request.query_params.get("limit", str(RUNS_DEFAULT))
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= RUNS_LIMIT):
+            return refused(422, f"limit: a whole number from 1 to {RUNS_LIMIT} (got {text[:20]!r})")
+        runs = await self._runs.newest(int(text))
+        return Response(await asyncio.to_thread(as_json, {"runs": runs}), media_type="application/json")
 
     async def probes(self, request: Request) -> Response:
         """Every probe with its last attempt."""

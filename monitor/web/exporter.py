@@ -30,7 +30,8 @@ from monitor.web.guard import (
 )
 from monitor.web.login import Login, Passes
 from monitor.web.markers import MarkerError, marker_json, parse_marker, problem
-from monitor.web.secure import SecureHeaders
+from monitor.web.runs import KnownRuns
+from monitor.web.secure import SecureHeaders, secured
 from monitor.web.server import ServerHandle, serve
 from monitor.web.streams import Streams
 
@@ -68,7 +69,8 @@ def create_app(context: WebContext) -> Starlette:
     pages = _Pages(context)
     passes = Passes(context.token, context.clock) if context.token else None
     login = Login(passes)
-    page = PageApi(context.streams, started_wall_s=context.clock.wall_s(), token_needed=passes is not None)
+    runs = KnownRuns(context.streams.data, context.journal, context.clock)
+    page = PageApi(context.streams, runs, started_wall_s=context.clock.wall_s(), token_needed=passes is not None)
     app = Starlette(
         routes=[
             *page.routes(),
@@ -91,6 +93,7 @@ def create_app(context: WebContext) -> Starlette:
             BodyTooSlowError: _too_slow,
             MarkerError: _problems,
             JournalError: _journal_failed,
+            Exception: _mistaken,
         },
     )
     app.build_middleware_stack()  # a bad context is refused here, not at the first request
@@ -210,3 +213,8 @@ async def _problems(request: Request, error: Exception) -> Response:
 
 async def _journal_failed(request: Request, error: Exception) -> Response:
     return refused(503, str(error))
+
+
+async def _mistaken(request: Request, error: Exception) -> Response:
+    """A mistake of ours, which the server logs. This answer goes out past all middleware."""
+    return secured(refused(500, "a mistake of the monitor's own; its log says more"))

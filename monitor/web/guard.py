@@ -72,11 +72,12 @@ class Guard:
 
     def _refusal(self, request: Request) -> ASGIApp | None:
         headers = request.headers
+        path = request.scope["path"]  # what the router goes by: in request.url Starlette may put what Host says
         if self._loopback and _host_name(headers.get("host", "")) not in self._names:
             return refused(403, "Host must be a loopback name: localhost, 127.0.0.1 or [::1]")
-        if _foreign(request.method, request.url.path, headers):
+        if _foreign(request.method, path, headers):
             return refused(403, "requests caused by pages of another origin are refused")
-        if not self._loopback and not _is_open(request.url.path) and not self._may_enter(headers):
+        if not self._loopback and not _is_open(path) and not self._may_enter(headers):
             return self._unknown(request)
         if request.method == "POST" and not _is_json(headers):
             return refused(415, "Content-Type must be application/json")
@@ -89,9 +90,8 @@ class Guard:
         return bearer or self._opens.holds_cookie(headers.get("cookie", ""))
 
     def _unknown(self, request: Request) -> ASGIApp:
-        person = (
-            request.method == "GET" and request.url.path == "/" and "text/html" in request.headers.get("accept", "")
-        )
+        start_page = request.method == "GET" and request.scope["path"] == "/"
+        person = start_page and "text/html" in request.headers.get("accept", "")
         if person and self._login_page is not None:
             return self._login_page
         return refused(401, "the header Authorization: Bearer TOKEN is needed", {"WWW-Authenticate": "Bearer"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Nothing but our own files, no inline script or style, no frame around us, no form sent elsewhere.
@@ -18,6 +19,13 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 OUR_FILES = "/static/"
+NOT_KEPT = "no-store"
+
+
+def secured(reply: Response) -> Response:
+    """An answer with the headers, for one that does not pass by SecureHeaders."""
+    reply.headers.update({**HEADERS, "Cache-Control": NOT_KEPT})
+    return reply
 
 
 class SecureHeaders:
@@ -34,7 +42,7 @@ class SecureHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        kept = "no-cache" if scope["path"].startswith(OUR_FILES) else "no-store"
+        kept = "no-cache" if scope["path"].startswith(OUR_FILES) else NOT_KEPT
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":

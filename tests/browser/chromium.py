@@ -55,8 +55,13 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, url: str, *, size: str = "desk", scheme: str = "light", ready: str = "") -> Iterator[Seen]:
-    """A page of its own on `url`, without anything another one left. ready: what must be there first (a selector)."""
+def opened(
+    browser: Browser, url: str, *, size: str = "desk", scheme: str = "light", ready: str = "", script: str = ""
+) -> Iterator[Seen]:
+    """A page of its own on `url`, without anything another one left.
+
+    ready: what must be there first (a selector). script: what runs before any script of the page.
+    """
     width, height = SIZES[size]
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -65,6 +70,7 @@ def opened(browser: Browser, url: str, *, size: str = "desk", scheme: str = "lig
         reduced_motion="reduce",
     )
     context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(script)
     seen = Seen(context.new_page())
     seen.watch()
     try:

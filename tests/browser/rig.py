@@ -68,6 +68,25 @@ PROBES = (
     ProbeName("call-1", "call", f"synthetic-{SITE}"),
     ProbeName("api-1", "api"),
 )
+SETTINGS = {  # what the checks know of the probes; none of them runs here
+    "site": SITE,
+    "timezone": str(ZONE),
+    "genesys": {
+        **dict.fromkeys(("rest", "login"), "http://127.0.0.1:1"),
+        "streaming": "ws://127.0.0.1:1",
+        "client": {"id_env": "CLIENT_ID", "secret_env": "CLIENT_SECRET"},
+        "agents": [{"name": f"synthetic-{SITE}", "token_env": "USER_TOKEN"}],
+    },
+    "probes": [
+        {"kind": "heartbeat", "channel": "xmpp", "agent": f"synthetic-{SITE}", "interval": "15s"},
+        {"kind": "heartbeat", "channel": "notification", "interval": "15s"},
+        {"kind": "signalling", "agent": f"synthetic-{SITE}", "interval": "15s"},
+        {"kind": "gathering", "agent": f"synthetic-{SITE}", "interval": "30s"},
+        {"kind": "call", "agent": f"synthetic-{SITE}", "answer": "any"},
+        {"kind": "api", "interval": "15s"},
+    ],
+    "publish": [{"name": "weekly"}],
+}
 MARKUP = """<img src=x onerror="document.title='pwned'"><script>document.title='pwned'</script>'"&amp;"""
 _TIMES = ("at_wall_s", "at_min_wall_s", "at_max_wall_s", "last_good_wall_s", "noticed_wall_s", "issued_wall_s")
 
@@ -88,8 +107,8 @@ def moved(told: Observation | Marker, by_s: float) -> Observation | Marker:
 def hostile(now_s: float) -> Iterator[Observation | Marker]:
     """Facts whose every free word is markup."""
     about = {"site": SITE, "probe": "signalling-1", "at_wall_s": now_s - 60}
-    refused = failure("sasl", Reason.REJECTED, MARKUP)
-    yield PhaseObserved(**about, phase="sasl", seconds=None, agent=MARKUP, failure=refused)
+    refused = failure("ice_servers", Reason.REJECTED, MARKUP)
+    yield PhaseObserved(**about, phase="ice_servers", seconds=None, agent=MARKUP, failure=refused)
     yield ConnectionChanged(**about, agent=MARKUP, connected=False)
     yield Disconnected(
         **about,
@@ -126,7 +145,7 @@ async def serve_rig(words: argparse.Namespace) -> None:
     file = words.folder / "facts.db"
     await _remember(file, [one for one in told if one.at_wall_s <= now_s], words.busy, now_s)
     journal = Journal(file)
-    settings = Settings.model_validate({"site": SITE, "timezone": str(ZONE), "journal": {"path": str(file)}})
+    settings = Settings.model_validate({**SETTINGS, "journal": {"path": str(file)}})
     data = LiveData(
         PageOptions(
             site=MARKUP if words.hostile else SITE,

@@ -80,6 +80,7 @@ def test_the_running_monitor_of_the_settings_is_asked_and_no_second_session_open
         assert lines[0].startswith("UP heartbeat-2 (heartbeat) in ")
         assert lines[0].endswith(f" s, by the monitor at {url}, {SIMULATED}")
         assert [line for line in lines if "Z ping: ok, " in line]
+        assert [line for line in lines if line.startswith("SIMULATED waterfall of ")]
         status, lines = probed(config, "call-1", capsys)
         assert (status, lines) == (USAGE, [lines[0]])
         assert "call-1: nothing was measured: this probe measures when something happens" in lines[0]
@@ -103,9 +104,12 @@ def test_the_running_monitor_of_the_settings_is_asked_and_no_second_session_open
 def test_without_a_monitor_it_connects_by_itself_and_keeps_nothing(
     config: Path, capsys: pytest.CaptureFixture[str], target: str, expected: list[str]
 ) -> None:
-    status, lines = probed(config, target, capsys)
+    status, lines = probed(config, target, capsys, debug=True)
     assert status == UP
     assert lines[0].startswith(f"UP {target} (")
+    first = next(number for number, line in enumerate(lines) if line.startswith("SIMULATED waterfall of ")) + 2
+    assert lines[first].startswith(f"  {expected[0]} ")
+    assert "|#" in lines[first]
     assert lines[0].endswith(f" s, without a monitor, {SIMULATED}")
     assert steps(lines)[: len(expected)] == expected
     assert [file.name for file in config.parent.iterdir()] == [config.name]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exporter_bench import make_bench
 from ports import free_port
 from promql_stub import serving
 
@@ -18,13 +19,10 @@ from monitor.commands.probe import ProbeOptions, run_probe
 from monitor.commands.probe_asked import ask, own_url, read_page, runs_at
 from monitor.commands.probe_text import NotProbed, Told, text_of
 from monitor.config.model import Exporter
-from monitor.facts.clock import ManualClock
 from monitor.facts.failures import Failure, Fault, Reason, failure
 from monitor.facts.probe_result import ProbePhase, ProbeResult
-from monitor.outputs.journal import Journal
-from monitor.outputs.metrics import Metrics, MetricsOptions
 from monitor.probes.fleet import FleetError
-from monitor.web.exporter import SIMULATED, WebContext, create_app, serve
+from monitor.web.exporter import SIMULATED, create_app, serve
 
 UP = ProbeResult(
     target="gathering-1",
@@ -58,29 +56,15 @@ async def exporter(folder: Path, result: ProbeResult | Exception, **context: Any
             raise result
         return result
 
-    async def reload() -> list[str]:
-        return []
-
-    journal, clock = Journal(folder / "softphone.db"), ManualClock()
-    app = create_app(
-        WebContext(
-            site="chicago",
-            metrics=Metrics("chicago", MetricsOptions(), clock),
-            journal=journal,
-            probes=lambda: {"gathering-1": "gathering", "heartbeat-1": "heartbeat", "call-1": "call"},
-            probe_now=probe_now,
-            ready=lambda: True,
-            reload=reload,
-            clock=clock,
-            **context,
-        )
-    )
+    bench = make_bench(folder)
+    probes = {"gathering-1": "gathering", "heartbeat-1": "heartbeat", "call-1": "call"}
+    app = create_app(replace(bench.context(**context), probes=lambda: probes, probe_now=probe_now))
     server = await serve(app, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.port}"
     finally:
         await server.stop()
-        await journal.close()
+        await bench.journal.close()
 
 
 async def told(url: str, result: ProbeResult, token: str = "") -> Told:

@@ -103,13 +103,51 @@ def test_caused_says_that_chance_dealt() -> None:
 def test_an_acquittal_names_margin_and_limits() -> None:
     changes = {"rate_ratio": 0.9, "ci_low": 0.4, "ci_high": 1.6, "outcomes": ()}
     said = text(verdict=Verdict.NOT_ASSOCIATED, **changes)
+    assert "no harm of x 2 or more in drops comes with the publish: x 0.90 the drops" in said
     assert "x 0.90 the drops to be expected, with 95 % limits 0.40 to 1.60, all below the margin of 2" in said
 
 
 def test_an_acquittal_without_drops_rests_on_latencies() -> None:
     changes = {"rate_ratio": None, "ci_low": None, "ci_high": None}
     said = text(verdict=Verdict.NOT_ASSOCIATED, **changes)
-    assert "nothing dropped, and every latency stays below 2 times the usual" in said
+    assert "no harm of x 2 or more comes with the publish: nothing dropped, and the 95 % limit of every other" in said
+    assert "worth the name" not in said
+
+
+def test_an_acquittal_tells_no_order_as_if_the_publish_set_it_off() -> None:
+    order = (Onset("ws_rtt_seconds", 0.0, 5.0), Onset("drops", 10.0, 60.0))
+    said = text(verdict=Verdict.NOT_ASSOCIATED, order=order, first_mover="ws_rtt_seconds")
+    assert "what moves first" not in said
+    assert "order" not in said
+
+
+def test_nothing_tested_is_no_acquittal_of_the_order() -> None:
+    silent = {"outcomes": (), "onsets": ()}
+    assert "order not judged: no window could be tested" in text(verdict=Verdict.INSUFFICIENT_DATA, **silent)
+    little = text(verdict=Verdict.INSUFFICIENT_DATA, onsets=())
+    assert "order not established: too little data to see what moves with the windows" in little
+    assert "order not established: no signal is seen to move with the windows" in text(onsets=())
+
+
+def test_a_made_up_ratio_is_not_told() -> None:
+    gatherings = OutcomeResult("ice_gathering_seconds", "", None, None, None, 1.0, 1.0, 1.0, 0, none_failed=True)
+    lines = verdict_lines(replace(RESULT, outcomes=(DROPS, gatherings)))
+    (line,) = [line for line in lines if "gatherings" in line]
+    assert " ".join(line.split()) == "failed ICE gatherings all sites none failed - 1.0000 1.0000 0"
+
+
+def test_figures_are_no_finer_than_anybody_knows() -> None:
+    said = text(
+        rate_ratio=349.284, ci_low=120.55, ci_high=1020.4, exposure=Exposure(55.1234, 2.0, 0.6616, 0.0, 0, 0, 0.0)
+    )
+    assert "x 349, 95 % 121 to 1020" in said
+    assert "55.1 agent-hours in windows, 2 outside; left out: gaps 0.66 h, suspect time 0 h" in said
+
+
+def test_no_window_is_not_counted_in_weeks() -> None:
+    said = text(verdict=Verdict.INSUFFICIENT_DATA, windows=0, weeks=0, design="once", outcomes=())
+    assert "too little data to blame or to acquit the publish: no publish window is known." in said
+    assert "publish: no window known" in said
 
 
 @pytest.mark.parametrize(
@@ -206,6 +244,6 @@ def test_what_is_not_there_is_not_told() -> None:
         "verdict",
         "publish",
         "drops",
-        "order not established",
+        "order not judged",
         "cause",
     ]

@@ -10,16 +10,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from exporter_bench import make_bench
 from system.prometheus import check_metrics, prometheus, until_true
 
 from monitor.facts.clock import SystemClock
 from monitor.facts.failures import Layer
 from monitor.facts.observations import Disconnected, HeartbeatObserved
-from monitor.facts.probe_result import ProbeResult
 from monitor.outputs.bus import Bus
-from monitor.outputs.journal import Journal
 from monitor.outputs.metrics import Metrics, MetricsOptions
-from monitor.web.exporter import WebContext, create_app, serve
+from monitor.web.exporter import create_app, serve
 
 pytestmark = pytest.mark.system
 
@@ -29,35 +28,19 @@ CLOCK = SystemClock()
 @asynccontextmanager
 async def exporter(directory: Path) -> AsyncIterator[tuple[str, Bus]]:
     """A running exporter, its host:port and the bus that feeds it."""
+    bench = make_bench(directory)
     metrics = Metrics("chicago", MetricsOptions(version="test", jobs=("weekly",)), CLOCK)
-    journal = Journal(directory / "softphone.db")
     bus = Bus("chicago", CLOCK)
     bus.add("metrics", metrics.observe)
-    bus.add("journal", journal.append)
-
-    async def probe_now(target: str, module: str) -> ProbeResult:
-        raise LookupError(target)
-
-    async def reload() -> list[str]:
-        return []
-
-    context = WebContext(
-        site="chicago",
-        metrics=metrics,
-        journal=journal,
-        probes=dict,
-        probe_now=probe_now,
-        ready=lambda: True,
-        reload=reload,
-        clock=CLOCK,
-    )
+    bus.add("journal", bench.journal.append)
+    context = replace(bench.context(), metrics=metrics, clock=CLOCK)
     server = await serve(create_app(context), "127.0.0.1", 0)
     try:
         yield f"127.0.0.1:{server.port}", bus
     finally:
         await server.stop()
         await asyncio.to_thread(bus.close)
-        await journal.close()
+        await bench.journal.close()
 
 
 async def test_prometheus_scrapes_the_exporter(tmp_path: Path) -> None:

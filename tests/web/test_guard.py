@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from exporter_bench import OPEN, START, Bench, exporter, make_bench
+from starlette.datastructures import URL
+from starlette.requests import Request
 
 from monitor.web.exporter import create_app
 
@@ -103,6 +105,30 @@ async def test_off_loopback_the_token_opens(tmp_path: Path) -> None:
         assert (await bench.http.get("/-/healthy")).status_code == 200
         foreign = {**bearer, "Origin": "http://evil.example"}
         assert (await bench.http.post("/markers", json=START, headers=foreign)).status_code == 403
+
+
+async def test_what_host_says_of_a_path_opens_nothing(tmp_path: Path) -> None:
+    async with exporter(tmp_path, **OPEN) as bench:
+        for host in ("x/-/healthy?", "x/static/", "x/login?", "/static/"):
+            for path in ("/metrics", "/"):
+                assert (await bench.http.get(path, headers={"Host": host})).status_code in (400, 401)
+            assert (await bench.http.post("/markers", json=START, headers={"Host": host})).status_code in (400, 401)
+        assert bench.journal.markers() == []
+
+
+@pytest.mark.parametrize("url", ["http://x/-/healthy?/metrics", "http://x/static/metrics"])
+async def test_nor_does_it_where_starlette_believes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setattr(Request, "url", URL(url))  # as 1.0.0 builds it of such a Host
+    async with exporter(tmp_path, **OPEN) as bench:
+        assert (await bench.http.get("/metrics")).status_code == 401
+    monkeypatch.setattr(Request, "url", URL("http://x/"))
+    async with exporter(tmp_path, **OPEN) as bench:
+        foreign = {"Sec-Fetch-Site": "cross-site", "Authorization": "Bearer s3cret"}
+        assert (await bench.http.get("/metrics", headers=foreign)).status_code == 403
+        form = await bench.http.get("/metrics", headers={"Accept": "text/html"})
+        assert form.headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize("token", [None, ""])

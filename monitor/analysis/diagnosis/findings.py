@@ -9,10 +9,12 @@ import numpy as np
 
 from monitor.analysis.diagnosis import drops as lost
 from monitor.analysis.diagnosis.clock import steps
+from monitor.analysis.diagnosis.episodes import joined
 from monitor.analysis.diagnosis.rules import calls, connections, own, paths, rest
 from monitor.analysis.diagnosis.signs import Signs
 from monitor.analysis.diagnosis.strands import Strand
 from monitor.analysis.diagnosis.together import UNCOUNTED_LEAST
+from monitor.facts.words import counted
 
 BURST_S: Final = 120.0
 BURST_SHARE: Final = 0.35  # of the agents within two minutes: a flaky access point takes fewer
@@ -38,19 +40,20 @@ def measured(signs: Signs) -> bool:
     return any(len(one) for one in (signs.pings, signs.fetch, signs.gathering, signs.stun, signs.rest))
 
 
+def troubled(signs: Signs) -> list[tuple[float, float]]:
+    """When a signal was bad again and again, at any site, or we ourselves; Unix seconds, what touches is one."""
+    return joined(*(one.stretches for one in (*_signals(signs), signs.lag))).at(None)
+
+
+def _signals(signs: Signs) -> tuple[Strand, ...]:
+    return signs.pings, signs.edge, signs.fetch, signs.gathering, signs.stun, signs.turn, signs.dtls, signs.checks
+
+
 def _strands(signs: Signs) -> Iterator[str]:
-    for one in (
-        signs.pings,
-        signs.edge,
-        signs.fetch,
-        signs.gathering,
-        signs.stun,
-        signs.turn,
-        signs.dtls,
-        signs.checks,
-    ):
+    for one in _signals(signs):
         if len(one.stretches):
-            yield f"{one.told(one.during(one.stretches))}, in {len(one.stretches)} stretches of trouble"
+            stretches = counted(len(one.stretches), "stretch", "stretches")
+            yield f"{one.told(one.during(one.stretches))}, in {stretches} of trouble"
 
 
 def _rest(signs: Signs) -> Iterator[str]:

@@ -59,6 +59,23 @@ def attempts(signal: str, series: Series, evidence: Evidence) -> Attempts:
     return Attempts(signal, found.at_s, np.where(found.failed, np.inf, np.exp(found.height)))
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Samples of a signal that may not be trusted, and all of them."""
+
+    signal: str
+    suspect: int
+    samples: int
+
+
+def left_out(evidence: Evidence) -> Iterator[LeftOut]:
+    """Every signal of which samples are suspect, by themselves or by the time in which they lie."""
+    for signal, series in evidence.series.items():
+        suspect = series.suspect | ~trusted(series.at_s, series.site, evidence)
+        if suspect.any():
+            yield LeftOut(signal, int(suspect.sum()), len(series))
+
+
 def harm(evidence: Evidence) -> Drops:
     """Drops but for documented ends, such as a call that was hung up, and those of suspect time."""
     drops = evidence.drops

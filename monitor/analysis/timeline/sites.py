@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from monitor.analysis.timeline.measures import harm
-from monitor.analysis.timeline.places import Places
+from monitor.analysis.verdict.case import prepare
+from monitor.analysis.verdict.rules import Rules
 from monitor.facts.evidence import Evidence
-from monitor.facts.stretches import edges_of, merged, overlapping
 
 
 @dataclass(frozen=True, slots=True)
 class SiteFigures:
-    """One site. agents: the largest head count, None where nobody told any."""
+    """One site. Drops are those that the verdict counts. agents: the largest head count, None where nobody told any."""
 
     site: str
     drops_in: int
@@ -20,15 +19,13 @@ class SiteFigures:
     agents: float | None
 
 
-def site_figures(evidence: Evidence, places: Places) -> tuple[SiteFigures, ...]:
+def site_figures(evidence: Evidence, rules: Rules) -> tuple[SiteFigures, ...]:
     """Every site in alphabetical order."""
-    drops, heads = harm(evidence), evidence.heads
-    taken = edges_of(merged((one.first_s, one.last_s + places.tail_s) for one in places.windows))
-    inside = overlapping(drops.last_good_s, drops.noticed_s, taken)
+    observed, heads = prepare(evidence, rules).observed, evidence.heads
     found = []
-    for site in evidence.sites:
-        code = evidence.code(site)
-        here, counted = drops.site == code, heads.count[heads.site == code]
+    for site in observed.sites:
+        inside = int(observed.overlaps_window(site.drops.last_good_s, site.drops.noticed_s).sum())
+        counted = heads.count[heads.site == evidence.code(site.name)]
         agents = float(counted.max()) if len(counted) else None
-        found.append(SiteFigures(site, int((here & inside).sum()), int((here & ~inside).sum()), agents))
+        found.append(SiteFigures(site.name, inside, len(site.drops) - inside, agents))
     return tuple(found)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from monitor.analysis.timeline.measures import SHARES, Attempts, harm, measures, quantile
+from monitor.analysis.timeline.measures import MEASURES, SHARES, Attempts, harm, measures, quantile
 from monitor.analysis.timeline.places import Places, mean_of
 from monitor.facts.evidence import Evidence, Floats
 
@@ -79,8 +79,19 @@ def stacked(evidence: Evidence, places: Places) -> Stack | None:
     edges = np.arange(-BEFORE_S, math.ceil(after_s / step_s) * step_s + 1.0, step_s)
     length_s = float(np.median([one.last_s - one.start_s for one in places.windows]))
     signals = (_panel(one, places, edges, length_s) for one in measures(evidence))
-    panels = (_drops(evidence, places, edges), *signals)
+    panels = (_drops(evidence, places, edges), *(one for one in signals if _shows(one)))
     return Stack(tuple(edges.tolist()), len(places.windows), len(places.others), length_s, panels)
+
+
+def missed(evidence: Evidence, stack: Stack) -> tuple[str, ...]:
+    """Signals that were measured, and of which no attempt that may be trusted lies in a window or its tail."""
+    near = {one.signal for one in stack.panels if one.in_windows is not None and one.in_windows.attempts}
+    return tuple(name for name in MEASURES if len(evidence.series.get(name, ())) and name not in near)
+
+
+def _shows(panel: Panel) -> bool:
+    """Whether there is anything to draw: not where all was left out as suspect, or lies elsewhere."""
+    return any(value is not None for spread in (panel.windows, panel.others) for value in spread.middle)
 
 
 def _drops(evidence: Evidence, places: Places, edges: Floats) -> Panel:

@@ -12,7 +12,16 @@ from monitor.analysis.diagnosis.result import NONE, UNKNOWN, Diagnosis
 from monitor.analysis.verdict.case import Case, controls_of, prepare
 from monitor.analysis.verdict.decide import Grounds, decide, stands_out
 from monitor.analysis.verdict.dose import dose_of, dose_response
-from monitor.analysis.verdict.figures import Counted, Tallies, counted, exposure_of, results_of, tally, window_excess
+from monitor.analysis.verdict.figures import (
+    Counted,
+    Tallies,
+    as_told,
+    counted,
+    exposure_of,
+    results_of,
+    tally,
+    window_excess,
+)
 from monitor.analysis.verdict.onset import onsets, order
 from monitor.analysis.verdict.outcomes import DROPS
 from monitor.analysis.verdict.permutation import permute
@@ -34,6 +43,7 @@ from monitor.analysis.verdict.vetoes import vetoes
 from monitor.analysis.verdict.wording import method, not_separable
 from monitor.facts.clock import rfc3339
 from monitor.facts.evidence import Evidence, Floats
+from monitor.facts.words import counted as counted_words
 
 
 def analyse(evidence: Evidence, rules: Rules | None = None) -> Result:
@@ -95,7 +105,7 @@ def _tested(case: Case, count: Counted, told: Result) -> Result:
         ci_low=drops.ci_low if drops else None,
         ci_high=drops.ci_high if drops else None,
         weeks_needed=needed,
-        outcomes=results,
+        outcomes=as_told(results, case.outcomes, case.design.layouts),
         sites=_by_site(results),
         dose_response=_dose(case, results),
         strategies=_strategies(case, tallies[case.observed.whole]),
@@ -202,7 +212,7 @@ def _dose(case: Case, results: Sequence[OutcomeResult]) -> DoseResponse | None:
 def _strategies(case: Case, tallies: Tallies) -> tuple[StrategyResult, ...]:
     windows = [case.carriers[number].window for number in tallies.in_window]
     others = tallies.others.inside.sum(), tallies.others.expected.sum()
-    usual = others[0] / others[1] if others[1] > 0 and others[0] > 0 else 1.0
+    usual = others[0] / others[1] if others[1] > 0 else 0.0  # nothing to compare with is no ratio, as in the whole
     expected: Floats = np.asarray(tallies.windows.expected * usual)
     return strategies(windows, tallies.windows.inside.tolist(), expected.tolist())
 
@@ -213,11 +223,13 @@ def _warnings(case: Case, found: Sequence[Onset]) -> Iterator[str]:
     elif not case.carriers:
         yield "no publish window lies in the working hours of the observed span: nothing was tested"
     if case.windows.merged:
-        yield f"{case.windows.merged} windows ran into another one, or its tail, and were merged with it"
-    if case.windows.outside_hours:
-        yield f"{len(case.windows.outside_hours)} windows outside the working hours are told apart and not tested"
-    if case.design.unobserved:
-        yield f"{case.design.unobserved} windows were hardly observed (gaps, suspect periods) and are not tested"
+        yield f"{counted_words(case.windows.merged, 'window')} ran into another one, or its tail, and merged with it"
+    if outside := len(case.windows.outside_hours):
+        windows, are = counted_words(outside, "window"), "is" if outside == 1 else "are"
+        yield f"{windows} outside the working hours {are} told apart and not tested"
+    if lost := case.design.unobserved:
+        was, are = ("was", "is") if lost == 1 else ("were", "are")
+        yield f"{counted_words(lost, 'window')} {was} hardly observed (gaps, suspect periods) and {are} not tested"
     if case.rules.days is None:
         yield "working days are taken to be mon-fri and every weekday that has a window; say --days if not"
     early = [one.signal for one in found if one.onset_high_s < 0]

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from monitor.analysis.verdict.design import Layout
 from monitor.analysis.verdict.limits import LEVEL, Ratio, Tally, rate_ratio
 from monitor.analysis.verdict.observed import Observed, Site, drop_outcome
-from monitor.analysis.verdict.outcomes import DROPS, Events, LatencyOutcome, Outcome, joined
+from monitor.analysis.verdict.outcomes import (
+    DROPS,
+    DropOutcome,
+    Events,
+    FailureOutcome,
+    LatencyOutcome,
+    Outcome,
+    joined,
+)
 from monitor.analysis.verdict.permutation import Stratum, Tested
 from monitor.analysis.verdict.result import Exposure, OutcomeResult
-from monitor.facts.evidence import Drops, Floats, begins_incident
+from monitor.facts.evidence import Drops, Flags, Floats, begins_incident
 
 _EDGES = ("start_s", "end_s")
 
@@ -70,6 +78,7 @@ def results_of(
     found = []
     for number, outcome in enumerate(outcomes):
         excess = window_excess(strata, number)
+        in_excess = (excess > 0) & _something_happened(outcome, layouts)
         censored = isinstance(outcome, LatencyOutcome) and outcome.timed_out(windows[0], windows[1])
         if outcome.name == DROPS:
             ratio = rate_ratio(tallies[outcome.site].windows, tallies[outcome.site].others, seed=seed)
@@ -85,11 +94,45 @@ def results_of(
                 p_value=float(tested.p_adjusted[number]),
                 p_left_out=float(tested.p_left_out[number]),
                 p_anytime=None if anytime is None else float(anytime[number]),
-                windows_in_excess=int((excess > 0).sum()),
+                windows_in_excess=int(in_excess.sum()),
                 censored=censored,
             )
         )
     return tuple(found)
+
+
+def _something_happened(outcome: Outcome, layouts: Sequence[Layout]) -> Flags:
+    """Of each window, in the order of `window_excess`: a latency, or anything that dropped or failed.
+
+    A window in which nothing dropped is none in excess, though it may lie above other days whose adjacent hours were
+    busier: nobody is blamed for what did not happen.
+    """
+    count = sum(len(layout.windows) for layout in layouts)
+    if not isinstance(outcome, DropOutcome | FailureOutcome):
+        return np.ones(count, dtype=np.bool_)
+    told: list[bool] = []
+    for layout in layouts:
+        at = [(place, slot) for place, slots in layout.groups for slot in slots]
+        happened = dict(zip(sorted(at), outcome.happened(layout.cells)[layout.carrying.ravel()] > 0, strict=True))
+        told.extend(bool(happened[one]) for one in at)
+    return np.array(told, dtype=np.bool_)
+
+
+def as_told(
+    results: Sequence[OutcomeResult], outcomes: Sequence[Outcome], layouts: Sequence[Layout]
+) -> tuple[OutcomeResult, ...]:
+    """The same results without ratios that nothing happened to give; the verdict word is found before.
+
+    Where no attempt failed on either side there is no ratio, though the halves that the test adds would make one of
+    exactly 1.
+    """
+    cells = joined([layout.cells for layout in layouts])
+    return tuple(
+        replace(result, ratio=None, ci_low=None, ci_high=None, none_failed=True)
+        if isinstance(outcome, FailureOutcome) and outcome.none_failed(cells)
+        else result
+        for result, outcome in zip(results, outcomes, strict=True)
+    )
 
 
 def window_excess(strata: Sequence[Stratum], outcome: int) -> Floats:

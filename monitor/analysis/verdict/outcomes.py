@@ -130,6 +130,10 @@ class DropOutcome:
             agent_hours += hours
         return Counts(inside, expected, agent_hours)
 
+    def happened(self, cells: Cells) -> Floats:
+        """Drops that may lie in each cell."""
+        return self.counts(cells).inside
+
     def excess(self, cells: Cells) -> Floats:
         """As Outcome says."""
         counts = self.counts(cells)
@@ -148,12 +152,20 @@ class FailureOutcome:
         self._failed = Events(at_s, at_s, in_window, failed)
         self._tried = Events(at_s, at_s, in_window, tried)
 
+    def happened(self, cells: Cells) -> Floats:
+        """Attempts in each cell that failed."""
+        return self._failed.inside(cells.start_s, cells.end_s)
+
+    def none_failed(self, cells: Cells) -> bool:
+        """Whether no attempt failed in the cells or in their adjacent hours: then no ratio exists."""
+        return not self.happened(cells).any() and not self._failed.adjacent(cells).any()
+
     def excess(self, cells: Cells) -> Floats:
         """As Outcome says."""
         tried = self._tried.inside(cells.start_s, cells.end_s)
         around = self._tried.adjacent(cells)
         share = np.divide(self._failed.adjacent(cells), around, out=np.zeros(len(cells)), where=around > 0)
-        failed = self._failed.inside(cells.start_s, cells.end_s)
+        failed = self.happened(cells)
         return np.where((tried > 0) & (around > 0), _log_excess(failed, share * tried), np.nan)
 
 

@@ -28,7 +28,8 @@ class OutcomeResult:
     limits from resampled days; None where it does not exist. p_value: adjusted for all outcomes and sites tested
     together; p_left_out: the largest one with any one window left out; p_anytime: valid however often one looks.
     windows_in_excess: windows that show more than their expectation. censored: the ratio does not exist because so
-    much timed out in a window that its latency lies beyond what was measured.
+    much timed out in a window that its latency lies beyond what was measured. none_failed: it does not exist because no
+    attempt failed, in the windows or in what they are compared with.
     """
 
     outcome: str
@@ -41,6 +42,7 @@ class OutcomeResult:
     p_anytime: float | None
     windows_in_excess: int
     censored: bool = False
+    none_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

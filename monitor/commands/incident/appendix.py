@@ -26,6 +26,8 @@ WHOLE: Final = (
     "report judges for repeated looks: where this report withholds a word for that reason alone, analyze says it."
 )
 
+NO_WINDOW: Final = "Everything that this report was judged by."
+
 
 def appendix_section(evidence: Evidence, whole: str = WHOLE) -> Section:
     """Both files, and what they are good for. whole: the words where nothing was left out."""

@@ -19,21 +19,23 @@ class Look(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Points joined; a gap where y is None."""
+    """Points joined; a gap where y is None. steps: x are edges, one more than y, and each y is level between two."""
 
     look: Look
     x: Numbers
     y: Gapped
+    steps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A range around a line; infinity reaches to the top."""
+    """A range around a line; infinity reaches to the top. steps: as of a Line."""
 
     look: Look
     x: Numbers
     low: Gapped
     high: Gapped
+    steps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,10 @@ class Dots:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One quantity. unit: `s`, `share` or `count`. logarithmic: for latencies, which range over decades."""
+    """One quantity. unit: `none` where only low and high count, which get no labels. logarithmic: for latencies."""
 
     title: str
-    unit: Literal["s", "share", "count"]
+    unit: Literal["s", "share", "count", "none"]
     marks: tuple[Line | Band | Bars | Dots, ...]
     logarithmic: bool = False
 
@@ -107,12 +109,13 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text; `numbers` are the places of columns that are set to the right."""
+    """Rows of text, at least one. numbers, whole: places of columns set to the right, and of those never broken."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers: tuple[int, ...] = ()
+    whole: tuple[int, ...] = ()
     kind: Literal["table"] = "table"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -73,7 +73,7 @@ def _panel(chart: Chart, panel: Panel, top: float) -> Iterator[str]:
     axis = axis_of(_values(panel.marks), logarithmic=panel.logarithmic, unit=panel.unit)
     base = top + TITLE_HEIGHT + PANEL_HEIGHT
     yield _text("panel", LEFT, top + 12, panel.title)
-    for tick in axis.ticks:
+    for tick in axis.ticks if panel.unit != "none" else ():
         y = base - axis.place(tick) * PANEL_HEIGHT
         yield _line("grid", LEFT, y, WIDTH - RIGHT, y)
         yield _text("small", LEFT - 5, y + 4, label_of(tick, panel.unit), "end")
@@ -94,7 +94,7 @@ def _mark(chart: Chart, axis: Axis, base: float, mark: _Mark) -> Iterator[str]:
     elif isinstance(mark, Dots):
         yield from _dots(chart, mark, y_of)
     elif isinstance(mark, Band):
-        for run in _runs(mark.x, mark.low, mark.high):
+        for run in _runs(mark.steps, mark.x, mark.low, mark.high):
             there = [f"{_x(chart, x):.1f},{y_of(high):.1f}" for x, _, high in run]
             back = [f"{_x(chart, x):.1f},{y_of(low):.1f}" for x, low, _ in reversed(run)]
             yield f'<polygon class="band {mark.look}" points="{" ".join(there + back)}"/>'
@@ -103,15 +103,16 @@ def _mark(chart: Chart, axis: Axis, base: float, mark: _Mark) -> Iterator[str]:
 
 
 def _joined(chart: Chart, mark: Line, y_of: _YOf) -> Iterator[str]:
-    for run in _runs(mark.x, mark.y):
+    for run in _runs(mark.steps, mark.x, mark.y):
         points = [(_x(chart, x), y_of(y)) for x, y in run]
         if len(points) == 1:
             yield f'<circle class="dot {mark.look}" cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}" r="1.6"/>'
         else:
             yield f'<polyline class="line {mark.look}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
-        yield from (
-            _cross(mark.look, x, y) for (x, y), (_, value) in zip(points, run, strict=True) if math.isinf(value)
-        )
+    middles = [(a + b) / 2 for a, b in pairwise(mark.x)] if mark.steps else mark.x
+    for x, value in zip(middles, mark.y, strict=True):
+        if value is not None and math.isinf(value):
+            yield _cross(mark.look, _x(chart, x), y_of(value))
 
 
 def _dots(chart: Chart, mark: Dots, y_of: _YOf) -> Iterator[str]:
@@ -130,8 +131,11 @@ def _cross(look: Look, x: float, y: float) -> str:
     return f'<path class="cross {look}" d="M{a:.1f} {c:.1f}L{b:.1f} {d:.1f}M{a:.1f} {d:.1f}L{b:.1f} {c:.1f}"/>'
 
 
-def _runs(x: Sequence[float], *columns: Sequence[float | None]) -> Iterator[list[tuple[float, ...]]]:
-    """Points in a row, cut where any column has none."""
+def _runs(steps: bool, x: Sequence[float], *columns: Sequence[float | None]) -> Iterator[list[tuple[float, ...]]]:
+    """Points in a row, cut where any column has none. steps: both ends of each stretch between two places."""
+    if steps:
+        x = [edge for pair in pairwise(x) for edge in pair]
+        columns = tuple([value for value in column for _ in (0, 1)] for column in columns)
     rows = list(zip(x, *columns, strict=True))
     for known, run in groupby(rows, key=lambda row: None not in row):
         if known:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
-from itertools import pairwise
 from typing import Final
 
 from monitor.analysis.timeline.days import Overview
@@ -13,7 +12,7 @@ from monitor.analysis.timeline.measures import SHARES
 from monitor.analysis.timeline.runs import Raw
 from monitor.analysis.timeline.stacked import Panel as Signal
 from monitor.analysis.timeline.stacked import Phase, Stack
-from monitor.commands.incident.document import Band, Bars, Chart, Dots, Figure, Line, Look, Panel, Shade, Table
+from monitor.commands.incident.document import Band, Bars, Chart, Dots, Figure, Line, Look, Panel, Shade, Table, Text
 from monitor.commands.incident.wording import amount_of, day_text, moment_text, seconds_of
 from monitor.commands.verdict_sentence import title
 from monitor.commands.verdict_text import amount
@@ -26,8 +25,8 @@ AXIS: Final = "minutes after the start of the publish"
 CROSSES: Final = "a cross at the top: failed or timed out"
 
 
-def overview_figure(overview: Overview) -> Figure:
-    """Drops of every day, those in windows set off."""
+def overview_figure(overview: Overview, counts: float) -> Figure:
+    """Drops of every day, those in windows set off. counts: how many of them the verdict counts."""
     stretches, unit = overview.stretches, "week" if overview.weekly else "day"
     edges = tuple(float(place) for place in range(len(stretches) + 1))
     bars = (
@@ -40,10 +39,13 @@ def overview_figure(overview: Overview) -> Figure:
     chart = Chart(0.0, edges[-1], ticks, f"local {unit}s", (Panel(f"drops a {unit}", "count", bars),), shades)
     every, inside = sum(one.drops for one in stretches), sum(one.in_windows for one in stretches)
     busiest = max(stretches, key=lambda one: one.drops)
+    others = f" The verdict counts {amount(counts)}: those in observed working time." if counts != every else ""
     text = (
         f"{counted(every, 'drop')} in {counted(len(stretches), unit)}, {amount(inside)} of them in publish windows. "
         f"Most: {busiest.drops} on {'the week from ' * overview.weekly}{day_text(busiest.day)}, "
-        f"{busiest.in_windows} of them in a window."
+        f"{busiest.in_windows} of them in a window.{others}"
+        if every
+        else f"No drop in {counted(len(stretches), unit)}."
     )
     key = ((Look.MAIN, "drops in a publish window or its tail"), (Look.OTHER, f"all drops of the {unit}"))
     return Figure(f"The whole period, by {unit}; shaded: {unit}s with a publish", text, chart, key)
@@ -65,14 +67,17 @@ def stack_figure(stack: Stack) -> Figure:
     return Figure("The publish windows, one upon the other", text, chart, key)
 
 
-def stack_table(stack: Stack) -> Table:
+def stack_table(stack: Stack) -> Table | Text:
     """What the stack shows, in figures: the text alternative."""
     columns = ("measured", "in windows", "failed", "median", "90 %", "other days", "failed", "median", "90 %")
     rows = tuple(
         (_named(one.signal), *_phase(one.in_windows), *_phase(one.in_others))
         for one in stack.panels
         if one.in_windows is not None and one.in_others is not None
+        if one.in_windows.attempts or one.in_others.attempts
     )
+    if not rows:
+        return Text("No attempt of any probe that may be trusted lies near a window.")
     return Table("Attempts in the windows and at the same time of other days", columns, rows, tuple(range(1, 9)))
 
 
@@ -97,16 +102,15 @@ def raw_figure(raw: Raw, zone: tzinfo, batches_s: Sequence[float]) -> Figure:
 
 def _stacked_panel(one: Signal) -> Panel:
     edges = tuple(edge / MINUTE for edge in one.edges_s)
-    middles = tuple((low + high) / 2 for low, high in pairwise(edges))
     if one.signal == "drops":
         bars = Bars(Look.MAIN, edges, one.windows.middle)
-        return Panel("drops a window (noticed)", "count", (bars, Line(Look.OTHER, middles, one.others.middle)))
-    lines = (Line(Look.OTHER, middles, one.others.middle), Line(Look.MAIN, middles, one.windows.middle))
+        return Panel("drops a window (noticed)", "count", (bars, Line(Look.OTHER, edges, one.others.middle, True)))
+    lines = (Line(Look.OTHER, edges, one.others.middle, True), Line(Look.MAIN, edges, one.windows.middle, True))
     if one.signal in SHARES:
         return Panel("failed ICE gatherings, share", "share", lines)
     bands = (
-        Band(Look.OTHER, middles, one.others.low, one.others.high),
-        Band(Look.MAIN, middles, one.windows.low, one.windows.high),
+        Band(Look.OTHER, edges, one.others.low, one.others.high, True),
+        Band(Look.MAIN, edges, one.windows.low, one.windows.high, True),
     )
     return Panel(_named(one.signal), "s", (*bands, *lines), logarithmic=True)
 
@@ -121,10 +125,12 @@ def _raw_drops(raw: Raw, start: float, end: float) -> Panel:
 
 def _raw_panels(raw: Raw) -> Iterator[Panel]:
     for signal, at_s, values in raw.signals:
+        if not values:
+            continue
         x = tuple(at / MINUTE for at in at_s)
         if signal in SHARES:
             marks = Dots(Look.MAIN, x, tuple(math.inf if value else 0.0 for value in values))
-            yield Panel("ICE gatherings: below good, cross failed", "share", (marks,))
+            yield Panel("ICE gatherings: below good, cross failed", "none", (marks,))
         else:
             yield Panel(_named(signal), "s", (Dots(Look.MAIN, x, values),), logarithmic=True)
 

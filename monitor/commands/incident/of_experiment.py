@@ -31,13 +31,17 @@ from monitor.commands.incident.document import (
 )
 from monitor.commands.incident.statement import HEADLINES, TONES
 from monitor.commands.incident.tables import versions_table
-from monitor.commands.incident.wording import exact_text, seconds_of
+from monitor.commands.incident.wording import capital, exact_text, seconds_of
 from monitor.commands.verdict_sentence import chance, limits, ratio, title
 from monitor.facts.evidence import Evidence
 from monitor.facts.words import counted
 from monitor.publish.load import LoadResult
 
 QUESTION: Final = "Does API load, as a publish makes it, slow the softphones' signalling on this simulated platform?"
+LOAD_HEADLINES: Final = {
+    Verdict.CAUSED: "Caused by the API load, or by what was switched on with it",
+    Verdict.NOT_ASSOCIATED: "The API load is acquitted",
+}
 BUCKET_S: Final = 2.0  # of the drops
 MARGIN_S: Final = 2.0  # shown before the first and after the last block
 NO_FILE: Final = (
@@ -63,7 +67,7 @@ def document_of_experiment(
         word=result.verdict.value,
         headline=_headline(result.verdict),
         tone=TONES.get(result.verdict, "open"),
-        sentence=SENTENCES[result.verdict],
+        sentence=_sentence(result),
         confidence=tuple(_confidence(result)),
         not_said=tuple(_not_said(result)),
         sections=(
@@ -76,7 +80,14 @@ def document_of_experiment(
 
 
 def _headline(verdict: Verdict) -> str:
-    return "The API load is acquitted" if verdict is Verdict.NOT_ASSOCIATED else HEADLINES[verdict]
+    return LOAD_HEADLINES.get(verdict, HEADLINES[verdict])
+
+
+def _sentence(result: ExperimentResult) -> str:
+    if result.verdict is not Verdict.NOT_ASSOCIATED:
+        return SENTENCES[result.verdict]
+    margin = f"x {result.rules.margin:g}"
+    return f"no slow-down of {margin} or more comes with the API load: all upper 95 % limits are below it."
 
 
 def _facts(result: ExperimentResult, scenario: str, seed: int, made_s: float) -> Iterator[tuple[str, str]]:
@@ -91,13 +102,18 @@ def _facts(result: ExperimentResult, scenario: str, seed: int, made_s: float) ->
 
 
 def _confidence(result: ExperimentResult) -> Iterator[str]:
-    yield from (f"{_capital(TITLES[one.signal])}: {_size(one)}." for one in result.signals)
+    yield from (f"{capital(TITLES[one.signal])}: {_size(one)}." for one in result.signals)
     if result.p_value is not None:
         yield f"A slow-down like this by chance alone: {chance(result.p_value)}; the limit is {result.rules.alpha:g}."
 
 
 def _not_said(result: ExperimentResult) -> Iterator[str]:
     yield "Anything about a real platform: everything here was measured on a simulator."
+    if result.verdict is Verdict.NOT_ASSOCIATED:
+        yield (
+            "Not that the API load does nothing at all: only that, at 95 % confidence, it does less than the limits "
+            "above."
+        )
     yield "Whether connections drop: drops are shown, and untested at this length."
     yield from (f"It cannot tell apart: {one}." for one in result.not_separable)
 
@@ -119,16 +135,25 @@ def _evidence_section(result: ExperimentResult) -> Section:
 
 def _told(one: SignalResult) -> str:
     left_out = "" if one.p_left_out is None else f"; {chance(one.p_left_out)} with any one block left out"
-    return f"{_capital(TITLES[one.signal])}: {_size(one)}{left_out}."
+    return f"{capital(TITLES[one.signal])}: {_size(one)}{left_out}."
 
 
 def _method_section(result: ExperimentResult, scenario: str, seed: int) -> Section:
-    command = f"softphone-monitor demo --scenario {scenario} --seed {seed}"
+    command = f"softphone-monitor demo --scenario {scenario} --seed {seed}{_seconds(result)}"
     again = Code("To do it again (live, so figures differ by what the machine adds)", command)
     return Section("method", "Method", (Text(result.method), versions_table(), again))
 
 
-def _blocks_table(result: ExperimentResult, loads: Mapping[int, LoadResult]) -> Table:
+def _seconds(result: ExperimentResult) -> str:
+    """The option that makes as many blocks of the same length: they begin at even distances."""
+    blocks = [row.block for row in result.blocks]
+    if len(blocks) < 2:
+        return ""
+    step_s = (blocks[-1].start_wall_s - blocks[0].start_wall_s) / (len(blocks) - 1)
+    return f" --seconds {step_s * len(blocks):.0f}"
+
+
+def _blocks_table(result: ExperimentResult, loads: Mapping[int, LoadResult]) -> Table | Text:
     """What was done in each block and what was seen: the figure in words."""
     columns = ("block", "arm", *(f"{TITLES[signal]}, median" for signal in PRIMARY_SIGNALS), "drops", "API calls")
     rows = tuple(
@@ -141,7 +166,7 @@ def _blocks_table(result: ExperimentResult, loads: Mapping[int, LoadResult]) -> 
         )
         for row in result.blocks
     )
-    return Table("Block by block", columns, rows, (0, 2, 3, 4))
+    return Table("Block by block", columns, rows, (0, 2, 3, 4)) if rows else Text("No block was measured.")
 
 
 def _size(one: SignalResult) -> str:
@@ -199,7 +224,3 @@ def _samples(evidence: Evidence, begin_s: float, start: float, end: float) -> It
         if one.signal not in SHARES and len(near.at_s):
             dots = Dots(Look.MAIN, tuple((near.at_s - begin_s).tolist()), tuple(near.value.tolist()))
             yield Panel(title(one.signal), "s", (dots,), logarithmic=True)
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import tzinfo
+from typing import Final
 
 from monitor.analysis.timeline.days import overview
+from monitor.analysis.timeline.measures import left_out
 from monitor.analysis.timeline.places import Places, places_of
 from monitor.analysis.timeline.runs import RunFigures, raw_of, run_figures, worst
 from monitor.analysis.timeline.sites import site_figures
-from monitor.analysis.timeline.stacked import stacked
-from monitor.commands.incident.appendix import appendix_section
+from monitor.analysis.timeline.stacked import Stack, missed, stacked
+from monitor.commands.incident.appendix import NO_WINDOW, WHOLE, appendix_section
 from monitor.commands.incident.document import Block, Document, Section, Text
 from monitor.commands.incident.figures import overview_figure, raw_figure, stack_figure, stack_table
 from monitor.commands.incident.grounds import (
@@ -23,8 +26,10 @@ from monitor.commands.incident.tables import method_section, runs_section, sites
 from monitor.commands.incident.wording import exact_text
 from monitor.commands.judging import Judged
 from monitor.commands.verdict_sentence import listed, sentence
-from monitor.facts.evidence import Window
-from monitor.facts.words import counted
+from monitor.commands.verdict_text import runs_words
+from monitor.facts.evidence import Evidence, Window
+
+TOLD_APART_S: Final = 3600.0
 
 
 def document_of(found: Judged, made_s: float) -> Document:
@@ -32,6 +37,8 @@ def document_of(found: Judged, made_s: float) -> Document:
     result, rules, evidence = found.result, found.rules, found.evidence
     places = places_of(evidence, rules)
     runs = run_figures(evidence, places)
+    stack = stacked(evidence, places)
+    near = () if stack is None else missed(evidence, stack)
     named = [site for site in evidence.sites if site]
     return Document(
         title=f"Incident report: {listed(named) if named else 'softphone connections'}",
@@ -45,16 +52,16 @@ def document_of(found: Judged, made_s: float) -> Document:
         confidence=tuple(confidence(result, rules)),
         not_said=tuple(not_said(result, rules)),
         sections=(
-            _timeline(found, places, runs),
+            _timeline(found, places, runs, stack),
             order_section(result),
             evidence_section(result, rules),
             diagnosis_section(result),
-            unmeasured_section(result, rules, evidence),
-            sites_section(result, site_figures(evidence, places)),
+            unmeasured_section(result, rules, evidence, tuple(left_out(evidence)), near),
+            sites_section(result, site_figures(evidence, rules)),
             runs_section(runs, rules),
-            strategies_section(result),
-            method_section(result, rules, found.words),
-            appendix_section(evidence),
+            strategies_section(result, evidence.windows),
+            method_section(result, rules, found.words, evidence.windows),
+            appendix_section(evidence, WHOLE if evidence.windows else NO_WINDOW),
         ),
     )
 
@@ -64,17 +71,29 @@ def _facts(found: Judged, sites: list[str], made_s: float) -> Iterator[tuple[str
     yield "site" if len(sites) == 1 else "sites", listed(sites) if sites else "not named"
     if span is not None:
         yield "observed", f"{exact_text(span[0], zone)} to {exact_text(span[1], zone)} ({zone})"
-    windows = f"{counted(found.result.windows, 'window')} in {counted(found.result.weeks, 'week')}"
-    yield "publish", f"{windows}{f', {found.result.design}' if found.result.design else ''}"
+    yield from _measured(found.evidence, zone)
+    yield "publish", runs_words(found.result)
     yield "made", f"{exact_text(made_s, zone)} ({zone})"
     if found.result.simulated:
         yield "data", "SIMULATED: measured on a simulated platform, not on a real one"
 
 
-def _timeline(found: Judged, places: Places, runs: tuple[RunFigures, ...]) -> Section:
+def _measured(evidence: Evidence, zone: tzinfo) -> Iterator[tuple[str, str]]:
+    """The first and the last measurement or drop, where the observed period is longer than that."""
+    columns = (evidence.drops.noticed_s, *(one.at_s for one in evidence.series.values()))
+    known = [column for column in columns if len(column)]
+    if evidence.span is None or not known:
+        return
+    first_s, last_s = min(float(one[0]) for one in known), max(float(one[-1]) for one in known)
+    if first_s - evidence.span[0] >= TOLD_APART_S or evidence.span[1] - last_s >= TOLD_APART_S:
+        yield "measured", f"from {exact_text(first_s, zone)} to {exact_text(last_s, zone)}"
+
+
+def _timeline(found: Judged, places: Places, runs: tuple[RunFigures, ...], stack: Stack | None) -> Section:
     evidence, rules = found.evidence, found.rules
-    whole, stack, chosen = overview(evidence, rules, places), stacked(evidence, places), worst(runs)
-    blocks: list[Block] = [] if whole is None else [overview_figure(whole)]
+    whole, chosen = overview(evidence, rules, places), worst(runs)
+    counts = found.result.events_in + found.result.events_out
+    blocks: list[Block] = [] if whole is None else [overview_figure(whole, counts)]
     if stack is not None:
         blocks += [stack_figure(stack), stack_table(stack)]
     if chosen is not None:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from monitor.analysis.verdict.result import OutcomeResult, Result, Verdict
 from monitor.analysis.verdict.rules import Rules
+from monitor.commands.incident.wording import capital
 from monitor.commands.verdict_sentence import chance, limits, listed, ratio, title
 from monitor.commands.verdict_text import EVERY_SITE
 
@@ -25,6 +26,7 @@ HEADLINES: Final = {
     Verdict.INSUFFICIENT_DATA: "Too little data",
 }
 DROPS: Final = "drops"
+NONE_FAILED_WORDS: Final = "no attempt failed, in the windows or around them"
 WHOLE_FROM: Final = 10.0
 
 # Counted figures of docs/verdict.md, "How often it is wrong"; a test keeps them the same.
@@ -64,8 +66,8 @@ def not_said(result: Result, rules: Rules) -> Iterator[str]:
         Verdict.CAUSED: "Not by which mechanism: see the diagnosis.",
         Verdict.ASSOCIATED: "Not that the publish is the cause. What comes with it may come from something else at the "
         "same time; publishing at times that chance decides tells them apart.",
-        Verdict.NOT_ASSOCIATED: "Not that nothing is wrong, and not that the publish does nothing at all: only that it "
-        "does less than the limits above.",
+        Verdict.NOT_ASSOCIATED: "Not that nothing is wrong, and not that the publish does nothing at all: only that, "
+        "at 95 % confidence, it does less than the limits above.",
         Verdict.INSUFFICIENT_DATA: "Neither that the publish is harmless nor that it is not.",
         Verdict.INCONCLUSIVE: "Neither that the publish is harmless nor that it is not.",
     }[result.verdict]
@@ -82,15 +84,21 @@ def _ruled_out(result: Result, rules: Rules) -> Iterator[str]:
     """How large an effect can still hide, outcome by outcome."""
     unlimited = []
     for one in whole_outcomes(result):
+        if one.none_failed:
+            yield f"{capital(title(one.outcome))}: {NONE_FAILED_WORDS}. There is no ratio and no limit."
+            continue
         if one.ci_high is None:
             unlimited.append(title(one.outcome))
             continue
         name = f"{title(one.outcome)} at {one.site or EVERY_SITE}"
         more = _more(result) if one.outcome == DROPS else ""
-        beyond = f"the margin is x {rules.margin:g}" if one.ci_high < rules.margin else "that is beyond the margin"
-        yield f"{name[:1].upper()}{name[1:]}: more than {ratio(one.ci_high)} of the usual is ruled out; {beyond}.{more}"
+        where = "below" if one.ci_high < rules.margin else "not below"
+        yield (
+            f"{capital(name)}: the upper 95 % limit is {ratio(one.ci_high)} the usual, {where} the margin "
+            f"of x {rules.margin:g}.{more}"
+        )
     if unlimited:
-        yield f"No such limit exists for {listed(unlimited)}; in windows they are no worse than chance explains."
+        yield f"No such limit exists for {listed(unlimited)}: of these no size of harm is ruled out."
 
 
 def _more(result: Result) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from monitor.analysis.timeline.runs import RunFigures
 from monitor.analysis.timeline.sites import SiteFigures
+from monitor.analysis.verdict.placed import NONE_ARM, Pattern
 from monitor.analysis.verdict.result import Result
 from monitor.analysis.verdict.rules import Rules
 from monitor.commands.calendar_words import CalendarWords
@@ -17,7 +18,10 @@ from monitor.commands.incident.document import Code, Section, Table, Text
 from monitor.commands.incident.wording import amount_of, exact_text, length_text, moment_text, seconds_of
 from monitor.commands.verdict_sentence import probability, ratio
 from monitor.commands.verdict_text import UNNAMED, amount
+from monitor.facts.evidence import Window
 
+NO_COMMAND: Final = "No publish window is known: analyze would refuse the files of the appendix, as it needs one."
+ONE_WAY: Final = "One way only{name}: nothing to compare. To compare ways, see docs/experiments.md."
 EVENTS_NAME, WINDOWS_NAME = "events.csv", "windows.csv"
 PACKAGES: Final = ("softphone-monitor", "numpy", "scipy", "holidays", "tzdata")
 
@@ -30,6 +34,8 @@ def sites_section(result: Result, figures: Sequence[SiteFigures]) -> Section:
         told = judged.get(one.site)
         words = (ratio(told.rate_ratio), probability(told.p_value)) if told else ("-", "-")
         rows.append((one.site or UNNAMED, amount_of(one.agents), str(one.drops_in), str(one.drops_out), *words))
+    if not rows:
+        return Section("sites", "Site by site", (Text("No site is known."),))
     columns = ("site", "most agents", "drops in windows", "outside", "against expected", "smallest p")
     return Section("sites", "Site by site", (Table("", columns, tuple(rows), (1, 2, 3, 4, 5)),))
 
@@ -40,12 +46,14 @@ def runs_section(figures: Sequence[RunFigures], rules: Rules) -> Section:
         *("start", "job", "length", "strategy", "calls", "drops", "other days"),
         *("ping 95 %", "fetch 95 %", "gatherings failed"),
     )
+    if not figures:
+        return Section("runs", "Run by run", (Text("No publish window is known in this period."),))
     rows = tuple(_run(one, rules) for one in figures)
     text = (
         f"Local time ({rules.zone}). Each window counts with {length_text(rules.tail_s)} of tail. Other days: the mean "
         "at the same clock time of working days without a publish; the verdict itself also goes by the hours around."
     )
-    return Section("runs", "Run by run", (Text(text), Table("", columns, rows, (2, 4, 5, 6, 7, 8, 9))))
+    return Section("runs", "Run by run", (Text(text), Table("", columns, rows, (2, 4, 5, 6, 7, 8, 9), (0,))))
 
 
 def _run(one: RunFigures, rules: Rules) -> tuple[str, ...]:
@@ -64,32 +72,61 @@ def _run(one: RunFigures, rules: Rules) -> tuple[str, ...]:
     )
 
 
-def strategies_section(result: Result) -> Section:
-    """Ways of publishing side by side, where there are several."""
-    if len(result.strategies) < 2:
-        name = f" ({result.strategies[0].strategy})" if result.strategies and result.strategies[0].strategy else ""
-        words = f"One way only{name}: nothing to compare. To compare ways, see docs/experiments.md."
+def strategies_section(result: Result, windows: Sequence[Window]) -> Section:
+    """Ways of publishing side by side, where there are several. windows: all of the evidence."""
+    if not result.strategies:
+        named = len({one.strategy for one in windows if one.arm != NONE_ARM})
+        one_way = ONE_WAY.format(name="") if windows else "No publish window is known."
+        words = "Not judged: no window could be tested." if named > 1 else one_way
         return Section("strategies", "Ways of publishing", (Text(words),))
+    if len(result.strategies) < 2:
+        name = f" ({result.strategies[0].strategy})" if result.strategies[0].strategy else ""
+        return Section("strategies", "Ways of publishing", (Text(ONE_WAY.format(name=name)),))
     columns = ("strategy", "windows", "drops", "against expected")
     rows = tuple(
         (one.strategy or UNNAMED, str(one.windows), amount(one.events_in), ratio(one.rate_ratio))
         for one in result.strategies
     )
-    text = "Side by side as they came, not dealt by chance: a difference may have other reasons (docs/experiments.md)."
+    text = _dealt(result, [one for one in windows if one.arm != NONE_ARM])
     return Section("strategies", "Ways of publishing", (Text(text), Table("", columns, rows, (1, 2, 3))))
 
 
-def method_section(result: Result, rules: Rules, words: CalendarWords) -> Section:
-    """How it was judged, with every setting and version, and the command that does it again."""
+def _dealt(result: Result, windows: Sequence[Window]) -> str:
+    """How the ways came about, and what may be made of a difference between them."""
+    chosen = [one.randomised for one in windows]
+    if not any(chosen):
+        return (
+            "Side by side as they came, not dealt by chance: a difference may have other reasons (docs/experiments.md)."
+        )
+    if not all(chosen):
+        return (
+            f"{sum(chosen)} of {len(chosen)} windows were dealt by chance, the others came as they came: a difference "
+            "may have other reasons (docs/experiments.md)."
+        )
+    if result.design == Pattern.RANDOMISED:
+        return (
+            "Dealt by chance. The verdict compares publishing with not publishing, not one way with another: for that, "
+            "see `softphone-monitor experiment report` (docs/experiments.md)."
+        )
+    return (
+        "Dealt by chance, but this verdict's design could not use that, for want of enough blocks in which chance "
+        f"decided between publishing and not: it judged the windows as {result.design or 'they came'}. To compare one "
+        "way with another, see `softphone-monitor experiment report` (docs/experiments.md)."
+    )
+
+
+def method_section(result: Result, rules: Rules, words: CalendarWords, windows: Sequence[Window]) -> Section:
+    """How it was judged, with every setting and version, and the command that does it again, where there is one."""
     rows = tuple(_settings(result, rules, words))
+    again = Code("To do it again, with the files of the appendix", command(words)) if windows else Text(NO_COMMAND)
     return Section(
         "method",
         "Method",
         (
-            Text(result.method or "Nothing was tested."),
+            Text(result.method if result.method and windows else "Nothing was tested."),
             Table("Settings", ("what", "value"), rows),
             versions_table(),
-            Code("To do it again, with the files of the appendix", command(words)),
+            again,
         ),
     )
 

@@ -43,6 +43,11 @@ def length_text(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def capital(text: str) -> str:
+    """A text as a sentence begins."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def seconds_of(value: float | None) -> str:
     """A latency; `failed` where it lies among failures, `-` where not known."""
     if value is None:

@@ -8,13 +8,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitor.facts.observations import ApiObserved, Observation
+from monitor.facts.observations import (
+    ApiObserved,
+    CallPhaseObserved,
+    GatheringObserved,
+    HeartbeatObserved,
+    Observation,
+    PhaseObserved,
+)
 from monitor.web.live.entries import Entry, entry_of, goes_on
 
+_KIND_OF = {
+    ApiObserved: "api",
+    CallPhaseObserved: "call",
+    GatheringObserved: "gathering",
+    HeartbeatObserved: "heartbeat",
+}
 MOST = 30  # attempts, and as many failures beside them
 HOUR_S = 3600.0
 DAY_HOURS = 24
-API, SESSION = "api", "session"
+SESSION = "session"
+FETCH = "ice_servers"  # what a signalling probe measures, and one of the phases in which its session connects
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +41,12 @@ class ProbeName:
 
     def to_json(self) -> dict[str, Any]:
         """As the page is told of it."""
-        return {"name": self.name, "kind": self.kind, "agent": self.agent}
+        return {"name": self.shown, "kind": self.kind, "agent": self.agent}
+
+    @property
+    def shown(self) -> str:
+        """The name that no other log has: a probe may be called as its agent is, and no name of a probe has a colon."""
+        return f"{SESSION}:{self.name}" if self.kind == SESSION else self.name
 
 
 @dataclass(slots=True)
@@ -58,6 +77,7 @@ class Attempts:
     def __init__(self, names: Iterable[ProbeName]) -> None:
         self._names: dict[str, ProbeName] = {}
         self._logs: dict[str, _Log] = {}
+        self._shown_of: dict[tuple[str, str], str] = {}
         self.expect(names)
 
     @property
@@ -67,18 +87,16 @@ class Attempts:
 
     def expect(self, names: Iterable[ProbeName]) -> None:
         """Keep logs of these probes; what is known of others is forgotten."""
-        self._names = {one.name: one for one in names}
+        self._names = {one.shown: one for one in names}
         self._logs = {name: self._logs.get(name) or _Log() for name in self._names}
+        self._shown_of = {(one.name, one.kind): one.shown for one in self._names.values()}
 
     def add(self, fact: Observation) -> None:
         """Take a fact in, in order of time but for what is told late."""
-        known = self._names.get(fact.probe)
-        if known is None or (isinstance(fact, ApiObserved) and known.kind != API):
-            return  # the REST calls of a session are no attempts of its own
-        entry = entry_of(fact)
-        if entry is None:
+        entry, shown = entry_of(fact), self._shown(fact)
+        if entry is None or shown is None:
             return
-        log = self._logs[fact.probe]
+        log = self._logs[shown]
         last = log.recent[-1] if log.recent else None
         if last is None or not goes_on(last, entry):
             log.keep(entry)
@@ -119,7 +137,20 @@ class Attempts:
         }
 
     def _pairs(self) -> Iterable[tuple[ProbeName, _Log]]:
-        return ((name, self._logs[name.name]) for name in self._names.values())
+        return ((name, self._logs[shown]) for shown, name in self._names.items())
+
+    def _shown(self, fact: Observation) -> str | None:
+        """Whose attempt it is, by name and by what was measured: the REST calls of a session are none of its own."""
+        known = (self._shown_of.get((fact.probe, kind)) for kind in _kinds(fact))
+        return next((shown for shown in known if shown is not None), None)
+
+
+def _kinds(fact: Observation) -> tuple[str, ...]:
+    """The kinds of probe that tell of such a fact, the likeliest first."""
+    if isinstance(fact, PhaseObserved):
+        return ("signalling", SESSION) if fact.phase == FETCH else (SESSION,)
+    kind = _KIND_OF.get(type(fact))
+    return () if kind is None else (kind,)
 
 
 def _of_day(failed: Mapping[int, int], now_s: float) -> int:

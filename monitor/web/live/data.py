@@ -64,6 +64,7 @@ class LiveData:
         self._starts_change = 0
         self._suspects: list[tuple[float, float]] = []
         self._suspects_change = 0
+        self._settings = int(clock.wall_s())  # so that it grows over restarts, too
         self._state: dict[str, Any] = {}
         self._state_mono_s: float | None = None
 
@@ -110,6 +111,8 @@ class LiveData:
         with self._lock:
             self._change += 1
             self._options = options
+            self._settings += 1
+            self._state_mono_s = None
             self._attempts.expect(options.probes)
 
     def snapshot(self, window_name: str) -> tuple[int, dict[str, Any]]:
@@ -129,7 +132,7 @@ class LiveData:
                 "drops_total": self._rings[window.name, DROP].count(from_s, now_s),
                 "runs": self._published.shown(from_s, now_s),
                 "starts": [at_s for at_s in self._starts if at_s >= from_s],
-                "suspects": self._suspects_in(from_s, now_s),
+                "suspects": self._suspects_in(from_s),
                 "state": self._state_now(now_s),
             }
             return self._change, told
@@ -153,8 +156,14 @@ class LiveData:
             if self._starts_change > since:
                 told["starts"] = [at_s for at_s in self._starts if at_s >= from_s]
             if self._suspects_change > since:
-                told["suspects"] = self._suspects_in(from_s, now_s)
+                told["suspects"] = self._suspects_in(from_s)
             return self._change, told
+
+    def runs_change(self) -> int:
+        """The number of the last change to any run, markers of long ago included."""
+        with self._lock:
+            self._look()
+            return self._published.change
 
     def probes(self) -> list[dict[str, Any]]:
         """Every probe with its last attempt."""
@@ -201,8 +210,9 @@ class LiveData:
             self._suspects, self._suspects_change = suspects, self._change
         return now_s
 
-    def _suspects_in(self, from_s: float, to_s: float) -> list[tuple[float, float]]:
-        return [(start, min(end, to_s)) for start, end in self._suspects if end > from_s]
+    def _suspects_in(self, from_s: float) -> list[tuple[float, float]]:
+        """By whole minutes, the one that has not ended included: it stays suspect, whatever its rest brings."""
+        return [(start, end) for start, end in self._suspects if end > from_s]
 
     def _changed_tracks(self, window: Window, from_s: float, now_s: float, since: int) -> dict[str, Any]:
         told = ((track, self._rings[window.name, track].columns(from_s, now_s, since)) for track in TRACKS)
@@ -216,7 +226,7 @@ class LiveData:
         return self._state
 
     def _find_state(self, now_s: float, mono_s: float) -> dict[str, Any]:
-        samples, suspect_samples, lag_s = self._trust.last_minute(mono_s)
+        minute = self._trust.last_minute(mono_s)
         expected = self._options.agents
         view = layers.View(
             ready=self._ready(),
@@ -224,21 +234,22 @@ class LiveData:
             drops={name: self._drops.unplanned(of, now_s - layers.PERIOD_S) for name, of in _DROPPED_LAYERS.items()},
             connected=sum(agent in self._connected for agent in expected),
             expected=len(expected),
-            running=tuple(self._published.running()),
-            last=self._published.last(),
+            running=tuple(self._published.running(now_s)),
+            last=self._published.last(now_s),
             now_s=now_s,
             suspect=self._trust.suspect(mono_s),
-            lag_s=lag_s,
+            lag_s=minute.lag_s,
             dropped=self._trust.dropped,
         )
         return {
+            "settings": self._settings,
             "ready": view.ready,
             "connected": view.connected,
             "expected": view.expected,
             "suspect": view.suspect,
-            "lag_max_s": round(lag_s, 6),
-            "suspect_samples": suspect_samples,
-            "samples": samples,
+            "lag_max_s": round(minute.lag_s, 6),
+            "suspect_samples": minute.suspect,
+            "samples": minute.samples,
             "dropped": self._trust.dropped,
             "skipped_slots": self._trust.skipped_slots,
             "ended_processes": self._trust.ended_processes,

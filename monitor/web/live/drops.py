@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from monitor.facts.observations import IMPORTED, Disconnected
+from monitor.web.live.rings import AHEAD_S
 
 MOST_KEPT = 2000
 MOST_SHOWN = 500
@@ -41,7 +42,7 @@ class Drops:
 
     def newest(self, from_s: float, to_s: float) -> list[dict[str, Any]]:
         """The newest MOST_SHOWN of a period, oldest first."""
-        return [drop for drop in self._in_order if from_s <= drop["at"] <= to_s][-MOST_SHOWN:]
+        return [drop for drop in self._in_order if from_s <= drop["at"] <= to_s + AHEAD_S][-MOST_SHOWN:]
 
     def since(self, change: int, from_s: float, to_s: float) -> list[dict[str, Any]]:
         """Those of a period that came after a change, at most MOST_SHOWN, in order of time."""
@@ -49,7 +50,7 @@ class Drops:
         for number, drop in reversed(self._as_told):
             if number <= change or len(new) >= MOST_SHOWN:
                 break
-            if from_s <= drop["at"] <= to_s:
+            if from_s <= drop["at"] <= to_s + AHEAD_S:
                 new.append(drop)
         return sorted(new, key=itemgetter("at"))
 

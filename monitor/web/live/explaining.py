@@ -23,12 +23,23 @@ END_S = 0.7  # for each way of ending a child
 
 
 class Explaining:
-    """Runs the children and keeps what they tell. version: grows with every change. settings: as Settings.to_json."""
+    """Runs the children and keeps what they tell. version: grows with every change.
 
-    def __init__(self, settings: str, command: tuple[str, ...] = COMMAND, *, linger_s: float = LINGER_S) -> None:
+    settings: as Settings.to_json. environment: all that the children are given of one.
+    """
+
+    def __init__(
+        self,
+        settings: str,
+        command: tuple[str, ...] = COMMAND,
+        *,
+        environment: Mapping[str, str] | None = None,
+        linger_s: float = LINGER_S,
+    ) -> None:
         self.version = 0
         self._settings = settings
         self._command = command
+        self._environment = dict(environment or {})
         self._linger_s = linger_s
         self._told: dict[str, Any] = dict.fromkeys(TELLS)
         self._problems: dict[str, str] = {}
@@ -107,7 +118,10 @@ class Explaining:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,  # what it has to say of itself it tells as a problem
                 limit=LINE_LIMIT_BYTES,
-                start_new_session=True,  # Ctrl-C reaches it through us
+                env=self._environment,
+                # Ctrl-C reaches it through us. No session of its own: the kernel shares the processor out by sessions
+                # first (autogroup), so that in one of its own no niceness counts against those who measure.
+                process_group=0,
             )
         except OSError as error:
             return f"cannot be started: {error.strerror}"

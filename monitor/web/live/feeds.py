@@ -49,10 +49,10 @@ def _phase(fact: PhaseObserved) -> Iterable[Sample]:
 
 
 def _gathering(fact: GatheringObserved) -> Iterable[Sample]:
-    """A slow gathering is worth a word, and no failed one."""
+    """A slow gathering is worth a word, and no failed one. How quickly one failed is no gathering time."""
     word = "" if fact.signature == signals.OK else fact.signature.value
     failed = word in signals.FAILED_GATHERINGS or fact.failure is not None
-    return (Sample(TRACK_OF[signals.ICE_GATHERING], fact.seconds, failed, word),)
+    return (Sample(TRACK_OF[signals.ICE_GATHERING], None if failed else fact.seconds, failed, word),)
 
 
 def _api(fact: ApiObserved) -> Iterable[Sample]:

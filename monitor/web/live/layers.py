@@ -16,7 +16,8 @@ from monitor.web.live.rings import Total
 PERIOD_S = 300.0
 FEW_ATTEMPTS = 3  # fewer make no share and no percentile
 
-NOT_TRIED = ("not_connected", "late")  # told by who is connected, and on top of the timeout of the same ping
+NOT_CONNECTED = "not_connected"
+NOT_TRIED = (NOT_CONNECTED, "late")  # judged by who is connected; told on top of the timeout of the same ping
 
 OK, WARNING, CRITICAL, UNKNOWN = "ok", "warning", "critical", "unknown"
 _SEVERITY = (OK, UNKNOWN, WARNING, CRITICAL)
@@ -74,7 +75,6 @@ def _signalling(view: View) -> tuple[str, str]:
     ping, fetch = view.of("ws_rtt"), view.of("ice_servers")
     if not ping.n:
         ping = view.of("notification_rtt")
-    ping, fetch = ping.without(*NOT_TRIED), fetch.without(*NOT_TRIED)
     states, words = [], []
     if view.expected:
         words.append(f"{view.connected} of {view.expected} connected")
@@ -83,9 +83,12 @@ def _signalling(view: View) -> tuple[str, str]:
         (ping, "ping", "missed", PING_S, MISSED),
         (fetch, "ICE-server fetch", "failed", FETCH_S, FETCH_FAILED),
     ):
-        if total.n:
-            words.append(_figure(total, name, failed))
-            states.append(_judged(total, limits_s, limits))
+        tried = total.without(*NOT_TRIED)
+        if tried.n:
+            words.append(_figure(tried, name, failed))
+            states.append(_judged(tried, limits_s, limits))
+        offline = total.words[NOT_CONNECTED] if total.words else 0
+        words += [f"{offline} not tried: not connected"] if offline else []
     return _together(states, words, view.drops.get("signalling", 0), "no ping and no session yet")
 
 
@@ -115,7 +118,8 @@ def _api(view: View) -> tuple[str, str]:
     if total.n:
         limited = total.words["429"] if total.words else 0
         words.append(
-            f"{counted(total.n, 'call')}, {limited} told to wait (429), p95 {_ms(total.sketch.quantile(0.95))}"
+            f"{counted(total.n, 'call')}, {limited} told to wait (429), {total.bad - limited} failed otherwise, "
+            f"p95 {_ms(total.sketch.quantile(0.95))}"
         )
         states.append(_by(limited / total.n, API_LIMITED))
         states.append(_by((total.bad - limited) / total.n, API_FAILED) if total.n >= FEW_ATTEMPTS else OK)
@@ -125,12 +129,12 @@ def _api(view: View) -> tuple[str, str]:
 
 def _publish(view: View) -> tuple[str, str]:
     if view.running:
-        return OK, "; ".join(f"{run.job} is running: {_progress(run)}" for run in view.running)
+        return OK, "; ".join(_with(f"{run.job} is running: ", _progress(run)) for run in view.running)
     if view.last is None or view.last.end_wall_s is None:
         return OK, "no publish in the last 24 hours"
     ago = _ago(view.now_s - view.last.end_wall_s)
     state = OK if view.last.outcome == "ok" else WARNING
-    return state, f"{view.last.job} ended {ago} ago: {view.last.outcome}, {_progress(view.last)}"
+    return state, _with(f"{view.last.job} ended {ago} ago: {view.last.outcome}, ", _progress(view.last))
 
 
 def _monitor(view: View) -> tuple[str, str]:
@@ -166,13 +170,19 @@ def _by(value: float | None, limits: tuple[float, float]) -> str:
 
 
 def _figure(total: Total, name: str, failed: str) -> str:
-    return f"{name} p95 {_ms(total.sketch.quantile(0.95))}, {total.bad} of {total.n} {failed}"
+    answered = "p95 of those answered" if total.bad else "p95"
+    return f"{name} {answered} {_ms(total.sketch.quantile(0.95))}, {total.bad} of {total.n} {failed}"
 
 
 def _progress(run: Run) -> str:
     parts = [run.strategy] if run.strategy else []
-    parts += [counted(len(run.batches), "batch", "batches")]
+    parts += [counted(len(run.batches), "batch", "batches")] if run.batches else []
     return ", ".join(parts)
+
+
+def _with(words: str, more: str) -> str:
+    """The words and more; without more they end before their last punctuation."""
+    return words + more if more else words.rstrip(" :,")
 
 
 def _ms(seconds: float | None) -> str:

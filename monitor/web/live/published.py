@@ -23,6 +23,7 @@ class Published:
         self._runs: tuple[Run, ...] = ()
         self._dirty = False
         self._looked_s = 0.0
+        self._begun = 0
 
     def add(self, marker: Marker, instead_of: Marker | None = None) -> None:
         """Take a marker in, in the place of another."""
@@ -34,29 +35,36 @@ class Published:
         self._dirty = True
 
     def look(self, now_s: float, limit_s: float, change: int) -> bool:
-        """See how the runs stand. Whether any of them changed: then `change` is noted."""
-        due = self._dirty or (self.running() and now_s - self._looked_s >= LOOK_AGAIN_S)
-        if not due:
-            return False
-        self._dirty, self._looked_s = False, now_s
-        self._markers = {key: one for key, one in self._markers.items() if one.at_wall_s >= now_s - KEPT_S}
-        before, self._runs = self._runs, runs_of(self._markers.values(), now_wall_s=now_s, limit_s=limit_s)
-        if before == self._runs:
+        """See how the runs stand. Whether a marker came or a run changed by itself: then `change` is noted."""
+        told, before = self._dirty, (self._runs, self._begun)
+        if told or (self._open() and now_s - self._looked_s >= LOOK_AGAIN_S):
+            self._dirty, self._looked_s = False, now_s
+            self._markers = {key: one for key, one in self._markers.items() if one.at_wall_s >= now_s - KEPT_S}
+            self._runs = runs_of(self._markers.values(), now_wall_s=now_s, limit_s=limit_s)
+        self._begun = len(self._begun_by(now_s))  # one that was told ahead of time begins without a further marker
+        if not told and before == (self._runs, self._begun):
             return False
         self.change = change
         return True
 
-    def running(self) -> list[Run]:
-        """The runs that go on."""
-        return [run for run in self._runs if run.outcome == "running"]
+    def running(self, now_s: float) -> list[Run]:
+        """The runs that are going on."""
+        return [run for run in self._runs if run.active_at(now_s)]
 
-    def last(self) -> Run | None:
+    def last(self, now_s: float) -> Run | None:
         """The run that began last."""
-        return self._runs[-1] if self._runs else None
+        begun = self._begun_by(now_s)
+        return begun[-1] if begun else None
 
     def shown(self, from_s: float, to_s: float) -> list[dict[str, Any]]:
         """The runs that reach into a period, oldest first."""
-        return [run_json(run) for run in self._runs if run.first_wall_s <= to_s and _last_s(run, to_s) >= from_s]
+        return [run_json(run) for run in self._begun_by(to_s) if _last_s(run, to_s) >= from_s]
+
+    def _open(self) -> bool:
+        return any(run.outcome == "running" for run in self._runs)
+
+    def _begun_by(self, wall_s: float) -> list[Run]:
+        return [run for run in self._runs if run.first_wall_s <= wall_s]
 
 
 def run_json(run: Run) -> dict[str, Any]:

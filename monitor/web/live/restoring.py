@@ -30,6 +30,8 @@ def restore(data: LiveData, journal: Journal, until_wall_s: float, stop: threadi
                 return
     except JournalError as error:
         log.warning("the page starts without what was measured before: %s", error)
+    except Exception:  # nobody waits for this thread, so nobody else would tell
+        log.exception("the page starts without all that was measured before: our own mistake")
 
 
 def _slice(data: LiveData, journal: Journal, start_s: float, end_s: float, stop: threading.Event) -> None:

@@ -111,11 +111,13 @@ class Ring:
         return len(self._buckets)
 
     def add(self, sample: Sample, at_s: float, now_s: float, change: int) -> bool:
-        """Count a sample of that moment. False for one that the window does not hold, or that is ahead of the clock."""
+        """Count a sample of that moment. False for one that is not held: too old, or ahead of the clock."""
         if not now_s - self._window.length_s <= at_s <= now_s + AHEAD_S:
             return False
         start_s = math.floor(at_s / self._window.step_s) * self._window.step_s
         bucket = self._buckets.get(start_s) or self._new(start_s, now_s)
+        if bucket is None:
+            return False
         bucket.total.add(sample)
         bucket.change, bucket.stale = change, True
         self._buckets.move_to_end(start_s)
@@ -155,14 +157,18 @@ class Ring:
                 return
             yield start_s
 
-    def _new(self, start_s: int, now_s: float) -> _Bucket:
+    def _new(self, start_s: int, now_s: float) -> _Bucket | None:
+        """A bucket in the place of another where all are taken; none where every other is the better one."""
+        if len(self._buckets) >= self._most:
+            earliest_s, latest_s = min(self._buckets), max(self._buckets)
+            given_up_s = latest_s if latest_s > now_s + AHEAD_S else earliest_s
+            if given_up_s == earliest_s > start_s:
+                return None
+            del self._buckets[given_up_s]
         bucket = self._buckets[start_s] = _Bucket()
         self._open.append(start_s)
         if len(self._open) > OPEN_BUCKETS and (closed := self._buckets.get(self._open.popleft())) is not None:
             closed.total.sketch.pack()
-        if len(self._buckets) > self._most:
-            latest_s = max(self._buckets)
-            del self._buckets[latest_s if latest_s > now_s + AHEAD_S else min(self._buckets)]
         return bucket
 
 

@@ -1,8 +1,9 @@
 /** Lists the drops of the window: a summary by reason with where to read on, then each one, newest first. */
 
 import { kindsOfDrops } from "./legend.js";
+import { reconcile } from "./redraw.js";
 import { swatch } from "./shapes.js";
-import { byId, countText, counted, durationText, momentText, node, plain, reconcile, say } from "./text.js";
+import { byId, countText, counted, durationText, momentText, node, plain, say, zoneName } from "./text.js";
 
 const FIRST = 15;
 let all = false;
@@ -19,16 +20,15 @@ export function startDrops(again) {
 
 /** Bring both lists up to date. */
 export function showDrops(store) {
-  const now = `${store.droppedVersion}|${store.dropsTotal}|${store.window}`;
+  const now = `${store.droppedVersion}|${store.dropsTotal}|${store.widthS}|${zoneName()}`;
   if (now === said) return;
   said = now;
   const { drops } = store;
+  const period = `in the last ${durationText(store.widthS)}`;
   const more = store.dropsTotal > drops.length ? `, the newest ${countText(drops.length)} are shown` : "";
   say(
     byId("drops-count"),
-    drops.length
-      ? `${counted(Math.max(store.dropsTotal, drops.length), "drop")} in this window${more}`
-      : "No drop was noticed in this window.",
+    drops.length ? `${counted(store.dropsTotal, "drop")} ${period}${more}` : `No drop was noticed ${period}.`,
   );
   const kinds = kindsOfDrops(drops);
   byId("drop-kinds-table").hidden = !kinds.length;
@@ -61,12 +61,10 @@ function kindRow(kind) {
 function dropItem(drop, nowS) {
   const [kind] = kindsOfDrops([drop]);
   const from =
-    drop.last_good == null
+    drop.last_good == null || drop.at - drop.last_good < 0.001
       ? ""
-      : `well until ${momentText(drop.last_good, nowS)}, noticed ${durationText(drop.at - drop.last_good)} later`;
-  const facts = [from, drop.code != null && `code ${drop.code}`, drop.imported && "imported", drop.detail].filter(
-    Boolean,
-  );
+      : `last sign of life ${momentText(drop.last_good, nowS)}, noticed ${durationText(drop.at - drop.last_good)} later`;
+  const facts = [from, ...codeAndDetail(drop), drop.imported && "imported"].filter(Boolean);
   return node(
     "li",
     { class: "drop" },
@@ -79,6 +77,13 @@ function dropItem(drop, nowS) {
     ),
     facts.length ? node("p", { class: "muted" }, facts.join(" \u00b7 ")) : null,
   );
+}
+
+/** What the other side told; a detail that only repeats the code is left out. */
+function codeAndDetail({ code, detail }) {
+  if (code == null) return [detail];
+  const [, more] = new RegExp(`^(?:code )?${Number(code)}\\b[\\s:,-]*(.*)$`, "s").exec(detail ?? "") ?? [null, detail];
+  return [`code ${code}`, more];
 }
 
 /** One sentence for a screen reader about drops that just came. */

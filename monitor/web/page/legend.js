@@ -1,9 +1,10 @@
 /** The head of a panel: what each line is and reads at the cursor, and which failures the marks stand for. */
 
 import { isWell } from "./marks.js";
-import { callsOf } from "./series.js";
+import { reconcile } from "./redraw.js";
+import { addWords, barAt } from "./series.js";
 import { LAYERS, lineSwatch, shapeOfReason, shapeOfWord, swatch } from "./shapes.js";
-import { countText, counted, node, plain, rateText, reconcile, say } from "./text.js";
+import { countText, counted, durationText, node, plain, rateText, say } from "./text.js";
 
 const RATES = [
   { name: "ok", key: "ok", colour: "ok" },
@@ -50,28 +51,37 @@ export class Legend {
     );
   }
 
-  /** The values shown, as one sentence. */
-  values() {
-    if (this.#panel.kind === "drops" && this.#texts[0].textContent) return this.#texts[0].textContent;
-    const names = { lines: this.#panel.lines, rate: RATES, drops: [] }[this.#panel.kind];
-    const lines = names.map(({ name }, at) => `${name} ${this.#texts[at].textContent}`);
-    return [...lines, this.#kindWords()].filter(Boolean).join(", ") || "nothing";
+  /** What this time (Unix seconds; the newest by default) reads, as one sentence: its values and its own failures. */
+  values(atS) {
+    const texts = this.#read(atS);
+    if (this.#panel.kind === "drops") return texts[0];
+    const names = this.#panel.kind === "rate" ? RATES : this.#panel.lines;
+    const kinds = this.#kindsOf(this.#wordsAt(atS)).map((kind) => kind.text);
+    return [...names.map(({ name }, at) => `${name} ${texts[at]}`), ...kinds].join(", ");
   }
 
-  #kindWords() {
-    return [...this.#words.children].map((child) => child.textContent).join(", ");
+  #wordsAt(atS) {
+    if (this.#panel.kind === "rate") return this.#bar(atS)?.words ?? {};
+    const total = {};
+    for (const line of this.#panel.lines) {
+      const [track, at] = this.#bucket(line.track, atS);
+      addWords(total, track.words[at]);
+    }
+    return total;
   }
 
-  /** Now and the largest of the window, for those who do not see the curve. */
+  /** Now, and the largest and the failures of the whole period, for those who do not see the curve. */
   summary() {
     const { kind, lines, text } = this.#panel;
-    if (kind === "drops") return `${counted(this.#store.drops.length, "drop")} in this window. ${this.#kindWords()}`;
-    if (kind === "rate") return `now ${this.values()}`;
+    const period = `last ${durationText(this.#store.widthS)}`;
+    const kinds = this.#kinds().map((one) => one.text);
+    if (kind === "drops") return `${counted(this.#store.dropsTotal, "drop")} in the ${period}. ${kinds.join(", ")}`;
+    if (kind === "rate") return `now ${this.values()}. In the ${period} ${kinds.join(", ") || "no error"}`;
     const largest = lines.map((line) => {
       const high = Math.max(...this.#store.track(line.track).high.filter((value) => value != null));
       return Number.isFinite(high) ? `${line.name} at most ${text(high)}` : `${line.name} not measured`;
     });
-    return `now ${this.values()}. In this window ${largest.join(", ")}`;
+    return `now ${this.values()}. In the ${period} ${[...largest, ...kinds].join(", ")}`;
   }
 
   #read(atS) {
@@ -90,11 +100,18 @@ export class Legend {
   }
 
   #rates(atS) {
-    const [track, at] = this.#bucket(this.#panel.lines[0].track, atS);
-    if (at < 0) return RATES.map(() => "-");
-    const { all, limited, failed } = callsOf(track, at);
+    const bar = this.#bar(atS);
+    if (!bar) return RATES.map(() => "-");
+    const { all, limited, failed, width } = bar;
     const calls = { ok: all - limited - failed, limited, failed };
-    return RATES.map(({ key }) => rateText(calls[key] / this.#store.stepS));
+    return RATES.map(({ key }) => rateText(calls[key] / width));
+  }
+
+  /** The bar under the cursor, or the nearest one; null when none is near. */
+  #bar(atS) {
+    const { stepS } = this.#store;
+    const [track, at] = this.#bucket(this.#panel.lines[0].track, atS);
+    return (atS != null && barAt(track, atS, stepS)) || (at < 0 ? null : barAt(track, track.t[at], stepS));
   }
 
   #bucket(id, atS) {
@@ -115,14 +132,15 @@ export class Legend {
 
   #wordKinds() {
     const total = {};
-    for (const line of this.#panel.lines) {
-      for (const [word, count] of Object.entries(this.#store.track(line.track).wordsTotal())) {
-        if (!isWell(word)) total[word] = (total[word] ?? 0) + count;
-      }
-    }
+    for (const line of this.#panel.lines) addWords(total, this.#store.track(line.track).wordsTotal());
+    return this.#kindsOf(total);
+  }
+
+  #kindsOf(total) {
     const colour = (word) =>
       this.#panel.kind === "rate" && word === "429" ? "limited" : this.#panel.kind === "rate" ? "failed" : "muted";
     return Object.entries(total)
+      .filter(([word]) => !isWell(word))
       .sort(([, one], [, other]) => other - one)
       .map(([word, count]) => ({
         key: word,

@@ -4,6 +4,7 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
 const POLL_MS = 5_000;
 const SILENCE_MS = 60_000; // a stream that says nothing for so long may be dead: the host slept, the network changed
+const ANSWER_MS = 10_000;
 const HIDDEN_MS = 300_000; // nobody looks at a hidden page; its stream costs the monitor explanations
 
 /**
@@ -19,9 +20,11 @@ export class Live {
   #hidden = 0;
   #failures = 0;
   #generation = 0;
+  #settings = null; // how often the settings were read again when /api/page was asked
 
   constructor(on) {
     this.#on = on;
+    if (document.hidden) this.#visible(false);
     document.addEventListener("visibilitychange", () => this.#visible(!document.hidden));
   }
 
@@ -45,18 +48,25 @@ export class Live {
     this.close();
     const generation = this.#generation;
     if (!quietly) this.#on.state(this.#failures ? "reconnecting" : "connecting");
-    const answer = await ask("/api/page");
-    if (generation !== this.#generation) return;
-    if (answer.status === 401) {
-      this.#on.state("signed_out");
-      return;
-    }
-    if (!answer.body) {
-      this.#later();
-      return;
-    }
-    this.#on.page(answer.body);
-    this.#stream(generation);
+    this.#settings = null;
+    if (await this.#page(generation)) this.#stream(generation);
+  }
+
+  /** Ask what the settings say. Whether that was told, and we are still at it. */
+  async #page(generation) {
+    const { status, body } = await ask("/api/page");
+    if (generation !== this.#generation) return false;
+    if (body) this.#on.page(body);
+    else if (status === 401) this.#on.state("signed_out");
+    else this.#later();
+    return Boolean(body);
+  }
+
+  /** Ask again when the settings were read again meanwhile. */
+  #reloaded({ state }, generation) {
+    if (state?.settings == null || state.settings === this.#settings) return;
+    if (this.#settings !== null) this.#page(generation);
+    this.#settings = state.settings;
   }
 
   #stream(generation) {
@@ -68,7 +78,9 @@ export class Live {
       source.addEventListener(name, (event) => {
         if (generation !== this.#generation) return;
         this.#heard();
-        this.#on[name](JSON.parse(event.data));
+        const body = JSON.parse(event.data);
+        this.#on[name](body);
+        this.#reloaded(body, generation);
         if (state) this.#on.state(state);
         if (state) this.#failures = 0;
         told = true;
@@ -126,7 +138,8 @@ export class Live {
 /** GET as JSON: its status and body; status 0 when nobody answered. */
 export async function ask(path) {
   try {
-    const response = await fetch(path, { headers: { Accept: "application/json" }, cache: "no-store" });
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const response = await fetch(path, { headers: { Accept: "application/json" }, cache: "no-store", signal });
     return { status: response.status, body: response.ok ? await response.json() : null };
   } catch {
     return { status: 0, body: null };
@@ -137,7 +150,8 @@ export async function ask(path) {
 export async function post(path, body) {
   try {
     const headers = { "Content-Type": "application/json", Accept: "application/json" };
-    const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
     const text = await response.text();
     return { status: response.status, body: text ? parsed(text) : null };
   } catch {

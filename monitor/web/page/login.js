@@ -1,4 +1,4 @@
-/** Sends the token that a person typed, and shows the page once the monitor accepts it. */
+/** Sends the token that a person typed, and shows the page once the monitor accepts it, or has done so before. */
 
 const form = document.getElementById("login");
 const problem = document.getElementById("problem");
@@ -20,3 +20,11 @@ form.addEventListener("submit", async (event) => {
     problem.textContent = "The monitor did not answer.";
   }
 });
+
+/** The cookie is SameSite=Strict: who follows a link from another site comes without it, but asks with it from here. */
+async function enterIfKnown() {
+  const response = await fetch("/api/page", { headers: { Accept: "application/json" }, cache: "no-store" });
+  if (response.ok) location.replace("/");
+}
+
+enterIfKnown().catch(() => {}); // no answer: that is told when the token is sent

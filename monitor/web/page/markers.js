@@ -1,17 +1,20 @@
-/** Lists the publish runs that the markers tell of, and marks one by hand. */
+/** Lists the last publish runs, and marks one by hand. */
 
 import { ask, post } from "./live.js";
-import { byId, counted, durationText, momentText, node, plain, reconcile, say, stampText } from "./text.js";
+import { reconcile } from "./redraw.js";
+import { byId, counted, durationText, momentText, node, plain, say, stampText, zoneName } from "./text.js";
 
-const LIMIT = 300;
 const RUNS_SHOWN = 20;
+const DETECTED = new Set(["notification", "poll", "audit"]);
+const FOUND_BY = { told: "told by markers", page: "marked by hand" };
 const FIELDS = ["job", "run_id", "phase", "strategy", "batch_size", "agents", "outcome"];
 
 /** The list of runs and the form "mark now". */
 export class Markers {
   #store;
-  #version = -1;
+  #shown = "";
   #runs = [];
+  #asked = ""; // what was asked about before it is stored
 
   constructor(store) {
     this.#store = store;
@@ -27,21 +30,22 @@ export class Markers {
     this.#suggest();
   }
 
-  /** Ask for the markers again when the runs have changed. */
+  /** Ask for the runs again when any has changed: the window's are not all of them. */
   async refresh(force = false) {
-    if (!force && this.#version === this.#store.runsVersion) return;
-    this.#version = this.#store.runsVersion;
-    const { body } = await ask(`/markers?limit=${LIMIT}`);
+    const now = `${this.#store.runsVersion}|${zoneName()}`;
+    if (!force && this.#shown === now) return;
+    this.#shown = now;
+    const { body } = await ask(`/api/runs?limit=${RUNS_SHOWN}`);
     if (!body) {
-      this.#version = -1;
+      this.#shown = "";
       return;
     }
-    this.#runs = runsOf(body.markers ?? []);
+    this.#runs = body.runs;
     byId("runs-none").hidden = this.#runs.length > 0;
     reconcile(
       byId("runs"),
-      this.#runs.slice(0, RUNS_SHOWN),
-      (run) => run.key,
+      this.#runs,
+      (run) => JSON.stringify([run.job, run.run_id]),
       (run) => JSON.stringify(run),
       (run) => runItem(run, this.#store.nowS()),
     );
@@ -54,16 +58,34 @@ export class Markers {
     byId("mark-outcome-row").hidden = phase === "start";
     const offered = field.dataset.offered ?? "";
     if (field.value !== offered) return; // somebody wrote an id of their own
-    const going = this.#runs.find((run) => run.job === job && run.start && !run.end);
+    const going = this.#runs.find((run) => run.job === job && run.outcome === "running");
     const id = phase !== "start" && going ? going.run_id : `by-hand-${stampText(this.#store.nowS())}`;
     field.value = id;
     field.dataset.offered = id;
+  }
+
+  /** Ask once before an end or a batch of a run that is not going on: it would be stored as a run of its own. */
+  #asks({ job, run_id: run, phase }) {
+    const going = this.#runs.filter((one) => one.job === job && one.outcome === "running").map((one) => one.run_id);
+    const said = JSON.stringify([job, run, phase]);
+    const known = phase === "start" || !job || !run || going.includes(run);
+    if (known || this.#asked === said) {
+      this.#asked = "";
+      return false;
+    }
+    this.#asked = said;
+    const which = going.length
+      ? `Of ${job} the run ${going[0]} is going on, not ${run}.`
+      : `No run of ${job} is going on.`;
+    say(byId("mark-answer"), `${which} Not stored; press "Mark now" again to store it all the same.`);
+    return true;
   }
 
   async #mark(event) {
     event.preventDefault();
     const body = bodyOf();
     showProblems([]);
+    if (this.#asks(body)) return;
     say(byId("mark-answer"), "Sending ...");
     const answer = await post("/markers", body);
     say(byId("mark-answer"), answerText(answer, body));
@@ -74,6 +96,12 @@ export class Markers {
     field.dataset.offered = field.value;
     await this.refresh(true);
   }
+}
+
+/** How the run was found; what no list names is the name that somebody gave. */
+function foundWords(ways) {
+  const known = (way) => FOUND_BY[way] ?? (DETECTED.has(way) ? `found by ${way}` : `told by ${way}`);
+  return ways.split("+").map(known).join(", ");
 }
 
 function bodyOf() {
@@ -111,36 +139,18 @@ function showProblems(problems) {
   if (others.length) say(byId("mark-answer"), `Not stored: ${others.join("; ")}`);
 }
 
-/** Markers, newest first, as the runs they tell of. Times become Unix seconds. */
-function runsOf(markers) {
-  const runs = new Map();
-  for (const marker of markers) {
-    const key = JSON.stringify([marker.job, marker.run_id]);
-    const run = runs.get(key) ?? { key, job: marker.job, run_id: marker.run_id, batches: [], found_by: [] };
-    runs.set(key, run);
-    const told = { at: Date.parse(marker.time) / 1000, size: marker.batch_size, outcome: marker.outcome };
-    if (marker.phase === "batch") run.batches.push(told);
-    else run[marker.phase] = told;
-    for (const name of ["strategy", "agents"]) run[name] ??= marker[name];
-    if (marker.found_by && !run.found_by.includes(marker.found_by)) run.found_by.push(marker.found_by);
-  }
-  return [...runs.values()];
-}
-
 function runItem(run, nowS) {
-  const { start, end, batches } = run;
-  const from = start ? momentText(start.at, nowS) : "start unknown";
-  const period = `${from} to ${end ? momentText(end.at, nowS) : "now, no end told"}`;
-  const took = start && end ? durationText(end.at - start.at) : null;
+  const { start, end, batches, outcome } = run;
+  const from = start == null ? "start unknown" : momentText(start, nowS);
+  const period = `${from} to ${end == null ? (outcome === "running" ? "now, no end told" : "unknown") : momentText(end, nowS)}`;
   const facts = [
     run.strategy,
-    took,
+    start != null && end != null && durationText(end - start),
     batches.length && counted(batches.length, "batch", "batches"),
     run.agents != null && counted(run.agents, "agent"),
-    `found by ${run.found_by.join(", ")}`,
+    foundWords(run.found_by),
   ].filter(Boolean);
-  const outcome = end ? (end.outcome ?? "ended") : "no end";
-  const state = { ok: "ok", failed: "critical", aborted: "critical" }[end?.outcome] ?? "unknown";
+  const state = { ok: "ok", failed: "critical", aborted: "critical" }[outcome] ?? "unknown";
   return node(
     "li",
     { class: "run", "data-run": run.run_id },
@@ -149,7 +159,7 @@ function runItem(run, nowS) {
       { class: "drop-head" },
       node("strong", {}, run.job),
       node("code", {}, run.run_id),
-      node("span", { class: `state is-${state}` }, outcome),
+      node("span", { class: `state is-${state}` }, plain(outcome)),
     ),
     node("p", {}, period),
     node("p", { class: "muted" }, facts.join(" \u00b7 ")),

@@ -1,5 +1,6 @@
 /** Draws behind and above the curves: publish windows, batches, suspect stretches, monitor starts, drops, failures. */
 
+import { drawLabels } from "./labels.js";
 import { colours } from "./theme.js";
 import { LAYERS, paint, shapeOfReason, shapeOfWord } from "./shapes.js";
 
@@ -7,7 +8,6 @@ const HATCH_PX = 7;
 const COLUMN_PX = 9; // marks nearer than this become one larger mark
 const START_PX = 5;
 const START_LABEL = "monitor start";
-const LABEL_FONT = "11px system-ui, sans-serif";
 
 /** What a uPlot plugin of one panel draws. store: what was told; panel: its definition. */
 export function marksPlugin(store, panel) {
@@ -17,12 +17,10 @@ export function marksPlugin(store, panel) {
       draw: (plot) => {
         clipped(plot, () => {
           drawBatches(plot, store);
-          if (panel.kind === "drops") {
-            labelStarts(plot, store);
-            drawDrops(plot, store);
-          } else drawWords(plot, store, panel);
+          if (panel.kind === "drops") drawDrops(plot, store);
+          else drawWords(plot, store, panel);
         });
-        if (panel.kind === "drops") labelRuns(plot, store);
+        if (panel.kind === "drops") drawLabels(plot, labelsOf(plot, store));
       },
     },
   };
@@ -106,56 +104,31 @@ function drawStart(plot, start) {
   plot.ctx.fillRect(x, 0, ratio, plot.bbox.top + plot.bbox.height);
 }
 
-function labelStarts(plot, store) {
-  const { ctx, bbox } = plot;
-  const ratio = devicePixelRatio;
-  const bottom = bbox.top + bbox.height;
-  ctx.save();
-  ctx.font = scaledFont();
-  ctx.textBaseline = "bottom";
-  ctx.textAlign = "left";
-  const width = ctx.measureText(START_LABEL).width;
-  for (const start of store.starts) {
-    const x = xOf(plot, start);
-    if (x < bbox.left) continue;
-    const fits = x + width + 8 * ratio < bbox.left + bbox.width;
-    const left = fits ? x + 4 * ratio : x - width - 8 * ratio;
-    ctx.fillStyle = colours().panel;
-    ctx.fillRect(left, bottom - 14 * ratio, width, 13 * ratio);
-    ctx.fillStyle = colours().muted;
-    ctx.fillText(START_LABEL, left, bottom - ratio);
-  }
-  ctx.restore();
+/** Names of the runs, which come first, and of the monitor's starts, as labels that ask for a place. */
+function labelsOf(plot, store) {
+  const nowS = store.nowS();
+  const left = plot.bbox.left;
+  const runs = store.runs
+    .map((run) => ({ run, edges: edgesOf(run, nowS) }))
+    .filter(({ edges }) => xOf(plot, edges.latest) >= left)
+    .map(({ run, edges }) => ({
+      x: xOf(plot, edges.earliest),
+      texts: namesOf(run),
+      colour: "publish-text",
+      needed: true,
+    }));
+  const starts = store.starts
+    .map((start) => ({ x: xOf(plot, start), texts: [START_LABEL], colour: "muted", needed: false }))
+    .filter(({ x }) => x >= left);
+  return [...runs, ...starts];
 }
 
-const scaledFont = () => LABEL_FONT.replace("11", String(Math.round(11 * devicePixelRatio)));
-
-function labelRuns(plot, store) {
-  const { ctx, bbox } = plot;
-  let free = bbox.left;
-  ctx.save();
-  ctx.font = scaledFont();
-  ctx.textBaseline = "top";
-  ctx.textAlign = "left";
-  ctx.fillStyle = colours()["publish-text"];
-  for (const run of store.runs) {
-    const label = labelOf(run);
-    const width = ctx.measureText(label).width + 4 * devicePixelRatio;
-    const x = Math.min(
-      Math.max(xOf(plot, edgesOf(run, store.nowS()).earliest), bbox.left),
-      bbox.left + bbox.width - width,
-    );
-    if (x < free) continue;
-    ctx.fillText(label, x + 2 * devicePixelRatio, devicePixelRatio);
-    free = x + width + 8 * devicePixelRatio;
-  }
-  ctx.restore();
-}
-
-function labelOf(run) {
-  const words = run.strategy ? `${run.job} (${run.strategy})` : run.job;
-  const cut = words.length > 30 ? `${words.slice(0, 29)}\u2026` : words;
-  return run.end == null ? `${cut}, running` : cut;
+/** What a run is called, the longest first. */
+function namesOf(run) {
+  const going = run.end == null ? ", running" : "";
+  return run.strategy
+    ? [`${run.job} (${run.strategy})${going}`, `${run.job}${going}`, run.job]
+    : [`${run.job}${going}`, run.job];
 }
 
 function drawBatches(plot, store) {

@@ -28,6 +28,7 @@ const store = new Store();
 let connection = { state: "connecting", sinceMs: Date.now() };
 let announcedMs = 0;
 let unspoken = [];
+let explainedBy = ""; // what the explanations' caveats rest on
 
 let charts;
 let markers;
@@ -105,6 +106,9 @@ function showAll() {
   soon("state", () => showState(store, isFresh()));
   soon("drops", () => showDrops(store));
   soon("markers", () => markers.refresh());
+  const by = `${store.runsVersion} ${store.state?.suspect}`;
+  if (by !== explainedBy) explain();
+  explainedBy = by;
 }
 
 function explain() {

@@ -88,14 +88,14 @@ export class Panel {
     const { kind, lines, scale } = this.#definition;
     const grid = gridOf(nowS, this.#store.widthS, this.#store.stepS);
     if (kind === "drops") return [grid, new Array(grid.length).fill(null)];
-    if (kind === "rate") return ratesOf(this.#store.track(lines[0].track), grid, this.#store.stepS).columns;
+    if (kind === "rate") return ratesOf(this.#store.track(lines[0].track), grid, this.#store.stepS);
     const log = scale === "log";
     return [grid, ...lines.flatMap((line) => lineOf(this.#store.track(line.track), grid, this.#store.stepS, log))];
   }
 
   #tell() {
     const empty = this.#empty();
-    if (empty) say(this.#absent, absence(this.#definition, this.#store.page));
+    if (empty) say(this.#absent, absence(this.#definition, this.#store));
     if (this.#absent.hidden === empty) this.#absent.hidden = !empty;
     this.#legend.refresh(this.#cursorS);
     const words = empty ? this.#absent.textContent : this.#legend.summary();
@@ -141,6 +141,6 @@ export class Panel {
     const to = this.#cursorS == null ? max : this.#cursorS + step;
     const left = this.#plot.valToPos(Math.min(Math.max(to, min + 1), max - 1), "x");
     this.#plot.setCursor({ left, top: 10 }, true, true);
-    this.#on.spoken(`${clockText(this.#cursorS)}: ${this.#legend.values()}`);
+    this.#on.spoken(`${clockText(this.#cursorS)}: ${this.#legend.values(this.#cursorS)}`);
   }
 }

@@ -2,8 +2,9 @@
 
 import { kindsOfDrops } from "./legend.js";
 import { isWell } from "./marks.js";
-import { callsOf } from "./series.js";
-import { clockText, countText, node, plain, rateText, reconcile } from "./text.js";
+import { reconcile } from "./redraw.js";
+import { barAt, barWidthOf } from "./series.js";
+import { clockText, countText, node, plain, rateText } from "./text.js";
 
 const ROWS = 20;
 
@@ -43,7 +44,9 @@ function headOf(panel) {
 
 function rowsOf(panel, store) {
   if (panel.kind === "drops") return dropRows(store);
-  const starts = new Set(panel.lines.flatMap((line) => store.track(line.track).t.slice(-ROWS)));
+  const width = panel.kind === "rate" ? barWidthOf(store.stepS) : store.stepS;
+  const newestOf = ({ track }) => store.track(track).t.slice((-ROWS * width) / store.stepS);
+  const starts = new Set(panel.lines.flatMap(newestOf).map((at) => Math.floor(at / width) * width));
   const newest = [...starts].sort((one, other) => other - one).slice(0, ROWS);
   return newest.map((at) => ({
     at,
@@ -65,10 +68,9 @@ function dropRows(store) {
 }
 
 function rateCells(panel, store, at) {
-  const track = store.track(panel.lines[0].track);
-  const { all, limited, failed } = callsOf(track, track.nearest(at, 0));
-  const rates = [all - limited - failed, limited, failed].map((calls) => rateText(calls / store.stepS));
-  return [countText(all), ...rates, wordsText([track.words[track.nearest(at, 0)]])];
+  const { all, limited, failed, width, words } = barAt(store.track(panel.lines[0].track), at, store.stepS);
+  const rates = [all - limited - failed, limited, failed].map((calls) => rateText(calls / width));
+  return [countText(all), ...rates, wordsText([words])];
 }
 
 function lineCells(panel, store, at) {

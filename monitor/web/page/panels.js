@@ -24,7 +24,6 @@ export const PANELS = [
     id: "drops",
     kind: "drops",
     title: "Drops",
-    what: "one lane for each layer, one shape for each reason",
     height: 132,
   },
   {
@@ -57,7 +56,7 @@ export const PANELS = [
   {
     id: "api",
     kind: "rate",
-    title: "API calls",
+    title: "REST calls of the monitor",
     height: 112,
     scale: "linear",
     probe: "api",
@@ -97,12 +96,13 @@ export const PANELS = [
 ].map((panel) => ({ text: durationText, floor: 0, lines: [], ...panel }));
 
 /** What an empty panel says: why there is nothing, and what would fill it. */
-export function absence(panel, page) {
-  if (panel.kind === "drops") return "No drop was noticed in this window.";
+export function absence(panel, { page, widthS }) {
+  const period = `in the last ${durationText(widthS)}`;
+  if (panel.kind === "drops") return `No drop was noticed ${period}.`;
   if (!panel.probe) return "The monitor has not told of its own lag yet.";
   const filling = (page?.probes ?? []).filter((probe) => probe.kind === panel.probe).map((probe) => probe.name);
   if (!filling.length) return `No probe fills this panel. Add to probes: ${YAML[panel.probe]}`;
   const names = filling.slice(0, 3).join(", ") + (filling.length > 3 ? " ..." : "");
   const calls = panel.probe === "call" ? "; it measures only while a call is up" : "";
-  return `Nothing measured in this window. Filled by ${names}${calls}.`;
+  return `Nothing measured ${period}. Filled by ${names}${calls}.`;
 }

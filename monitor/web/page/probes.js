@@ -1,7 +1,8 @@
 /** Shows every probe with its last attempt; one opened shows its last attempts and failures with every phase. */
 
 import { ask } from "./live.js";
-import { byId, countText, durationText, momentText, node, plain, reconcile } from "./text.js";
+import { reconcile } from "./redraw.js";
+import { byId, countText, durationText, momentText, node, plain } from "./text.js";
 
 const REFRESH_MS = 10_000;
 const OPEN_REFRESH_MS = 5_000;
@@ -29,7 +30,9 @@ export class Probes {
     const probes = body.probes ?? [];
     byId("probes-none").hidden = probes.length > 0;
     byId("probes-table").hidden = !probes.length;
-    if (this.#open !== null) this.#detail = (await ask(`/api/probes/${encodeURIComponent(this.#open)}`)).body;
+    const open = this.#open;
+    const detail = open === null ? null : (await ask(`/api/probes/${encodeURIComponent(open)}`)).body;
+    if (detail && open === this.#open) this.#detail = detail; // another one, opened meanwhile, asks for itself
     this.#show(probes);
   }
 
@@ -107,7 +110,8 @@ export class Probes {
   #fill() {
     for (const list of byId("probes").querySelectorAll("[data-list]")) {
       const entries = this.#detail?.[list.dataset.list] ?? [];
-      const none = list.dataset.list === "failures" ? "No failure is remembered." : "No attempt yet.";
+      const nothing = list.dataset.list === "failures" ? "No failure is remembered." : "No attempt yet.";
+      const none = this.#detail ? nothing : "Not told yet.";
       const shown = entries.length ? entries : [{ none }];
       reconcile(
         list,
@@ -119,12 +123,10 @@ export class Probes {
     }
   }
 
-  async #toggle(name) {
+  #toggle(name) {
     this.#open = this.#open === name ? null : name;
     this.#detail = null;
-    await this.refresh();
-    const buttons = [...byId("probes").querySelectorAll("th button")];
-    buttons.find((button) => button.textContent === name)?.focus({ preventScroll: true });
+    this.refresh();
   }
 
   async #probe(name, button) {

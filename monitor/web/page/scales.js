@@ -6,6 +6,7 @@ const FLOOR_S = 0.0001; // a logarithm has no zero; 0.1 ms is below anything wor
 const STEPS_S = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200];
 const LABEL_PX = 62;
 const EDGE_PX = 14; // a label nearer to the right edge would be cut
+const AXIS_PX = 20; // one nearer to the left edge would stand on the lowest label of the other axis
 const EMPTY = [0.001, 1];
 const labels = new Map();
 
@@ -53,8 +54,9 @@ export function timeTicks(low, high, widthPx) {
   const step = STEPS_S.find((one) => (high - low) / one <= fitting) ?? STEPS_S.at(-1);
   const offset = zoneOffsetS(low);
   const ticks = [];
+  const first = low + ((high - low) * AXIS_PX) / widthPx;
   const last = high - ((high - low) * EDGE_PX) / widthPx;
-  for (let tick = Math.ceil((low + offset) / step) * step - offset; tick <= last; tick += step) ticks.push(tick);
+  for (let tick = Math.ceil((first + offset) / step) * step - offset; tick <= last; tick += step) ticks.push(tick);
   return ticks;
 }
 

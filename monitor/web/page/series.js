@@ -39,8 +39,7 @@ export function lineOf(track, grid, stepS, log) {
 
 /** Calls a second as stacked columns: [starts, ok + limited + failed, ok + limited, ok]. */
 export function ratesOf(track, grid, stepS) {
-  const group = BAR_BUCKETS[stepS] ?? 1;
-  const width = stepS * group;
+  const width = barWidthOf(stepS);
   const first = Math.floor(grid[0] / width) * width;
   const count = Math.ceil((grid.at(-1) - first) / width) + 1;
   const columns = [Array.from({ length: count }, (_, index) => first + index * width)];
@@ -53,7 +52,30 @@ export function ratesOf(track, grid, stepS) {
       columns[one + 1][place] = (columns[one + 1][place] ?? 0) + calls / width;
     });
   }
-  return { columns, width };
+  return columns;
+}
+
+/** How many seconds a bar is wide. */
+export const barWidthOf = (stepS) => stepS * (BAR_BUCKETS[stepS] ?? 1);
+
+/** How the calls of the bar that this time lies in ended, and its words; null when the bar has no bucket. */
+export function barAt(track, atS, stepS) {
+  const width = barWidthOf(stepS);
+  const start = Math.floor(atS / width) * width;
+  const bar = { start, width, all: 0, limited: 0, failed: 0, words: {} };
+  const first = track.after(start - 1e-6);
+  let index = first;
+  for (; track.t[index] < start + width; index += 1) {
+    const calls = callsOf(track, index);
+    for (const name of Object.keys(calls)) bar[name] += calls[name];
+    addWords(bar.words, track.words[index]);
+  }
+  return index > first ? bar : null;
+}
+
+/** Add the counts of some words to `total`. */
+export function addWords(total, words) {
+  for (const [word, count] of Object.entries(words ?? {})) total[word] = (total[word] ?? 0) + count;
 }
 
 /** How the calls of one bucket ended. A 2xx among the words is well. */

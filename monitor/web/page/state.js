@@ -1,7 +1,9 @@
 /** Shows how it is now: a tile for each layer, the monitor's trust in itself, the other sites. */
 
+import { reconcile } from "./redraw.js";
 import { stateShape } from "./shapes.js";
-import { byId, countText, counted, durationText, momentText, node, reconcile, say } from "./text.js";
+import { inWords } from "./signals.js";
+import { byId, countText, counted, durationText, momentText, node, say } from "./text.js";
 
 const NAMES = {
   signalling: "Signalling",
@@ -33,7 +35,7 @@ export function showState(store, live) {
     (layer) => tile(layer, checks),
   );
   byId("tiles").classList.toggle("stale", !live);
-  showTrust(state, store);
+  showTrust(state, store, live ? "" : `as of ${momentText(store.toldS, store.nowS())}`);
 }
 
 function tile({ layer, state, words }, checks) {
@@ -55,7 +57,8 @@ function tile({ layer, state, words }, checks) {
 
 const known = (state) => (["ok", "warning", "critical"].includes(state) ? state : "unknown");
 
-function showTrust(state, store) {
+/** asOf: of when the figures are, where they are not fresh. */
+function showTrust(state, store, asOf) {
   const banner = byId("suspect");
   if (banner.hidden === Boolean(state?.suspect)) banner.hidden = !state?.suspect;
   if (!state) return;
@@ -63,7 +66,7 @@ function showTrust(state, store) {
   say(byId("connected"), state.expected ? softphones : "no softphone is expected to be connected");
   const share = `${countText(state.suspect_samples)} of ${counted(state.samples, "sample")}`;
   const words = `Own lag up to ${durationText(state.lag_max_s)}; ${share} in the last minute are suspect.`;
-  say(byId("suspect-words"), state.suspect ? words : "");
+  say(byId("suspect-words"), state.suspect ? [asOf && `(${asOf})`, words].filter(Boolean).join(" ") : "");
   const rows = [
     ["own lag, last minute", durationText(state.lag_max_s)],
     ["suspect samples", `${countText(state.suspect_samples)} of ${countText(state.samples)}`],
@@ -81,7 +84,7 @@ function showTrust(state, store) {
     build,
   );
   const ready = state.ready ? "" : "Probes are starting: not every figure is there yet.";
-  say(byId("starting"), ready);
+  say(byId("starting"), asOf || ready);
 }
 
 /** The sites that the checks looked at; this one among them. */
@@ -105,12 +108,16 @@ function siteItem(site, nowS) {
     site.drops != null && counted(site.drops, "drop"),
   ].filter(Boolean);
   const last = site.last_fact_at == null ? "no fact yet" : `last fact ${momentText(site.last_fact_at, nowS)}`;
+  const from = site.site ? `${site.source}, ${last}` : site.words?.includes(site.source) ? "" : site.source;
   return node(
     "li",
     { class: "site" },
-    node("div", { class: "site-head" }, node("strong", {}, site.site), state),
+    node("div", { class: "site-head" }, node("strong", {}, site.site || fileName(site.source)), state),
     told.length ? node("p", {}, told.join(", ")) : null,
-    site.words && node("p", { class: "muted" }, site.words),
-    node("p", { class: "muted" }, `${site.source}, ${last}`),
+    site.words && node("p", { class: "muted" }, inWords(site.words)),
+    from && node("p", { class: "muted" }, from),
   );
 }
+
+/** What a source is called that tells of no site: its file, or its whole address. */
+const fileName = (source) => (source.includes("://") ? source : source.split(/[\\/]/).at(-1));

@@ -8,13 +8,11 @@ export class Track {
   constructor() {
     this.t = [];
     for (const name of COLUMNS) this[name] = [];
-    this.version = 0;
   }
 
   /** Put these buckets in; one with the same start takes the place of the old one. */
   merge(columns) {
     for (let index = 0; index < columns.t.length; index += 1) this.#put(columns, index);
-    if (columns.t.length) this.version += 1;
   }
 
   #put(columns, index) {
@@ -50,7 +48,6 @@ export class Track {
     if (!count) return;
     this.t.splice(0, count);
     for (const name of COLUMNS) this[name].splice(0, count);
-    this.version += 1;
   }
 
   /** The bucket nearest to a time and no further from it than `tolerance`; -1 for none. */
@@ -87,21 +84,20 @@ export class Store {
     this.page = null;
     this.explained = null;
     this.skewS = 0;
+    this.toldS = null; // when, by the monitor's clock, it last told anything
     this.clear("15m");
   }
 
   /** Forget what was measured, before a snapshot of another window. */
   clear(window) {
-    Object.assign(this, {
-      window,
-      widthS: 900,
-      stepS: 2,
-      tracks: new Map(),
-      drops: [],
-      dropsTotal: 0,
-      droppedVersion: 0,
-    });
-    Object.assign(this, { runs: [], runsVersion: (this.runsVersion ?? 0) + 1, starts: [], suspects: [], state: null });
+    Object.assign(this, { window, widthS: 900, stepS: 2, tracks: new Map() });
+    Object.assign(this, { drops: [], dropsTold: 0, runs: [], starts: [], suspects: [], state: null });
+    for (const name of ["droppedVersion", "runsVersion"]) this[name] = (this[name] ?? 0) + 1;
+  }
+
+  /** How many drops the window has. Those that are not held are older than all that are, and leave it before them. */
+  get dropsTotal() {
+    return this.drops.length < DROPS_KEPT ? this.drops.length : Math.max(this.dropsTold, DROPS_KEPT);
   }
 
   /** Now by the monitor's clock. */
@@ -120,9 +116,10 @@ export class Store {
   /** Take an update: only what changed is in it. The drops that were not known before are returned. */
   update(told) {
     this.skewS = told.now - Date.now() / 1000;
+    this.toldS = told.now;
     for (const [id, columns] of Object.entries(told.tracks ?? {})) this.track(id).merge(columns);
     const fresh = told.drops ? this.#takeDrops(told.drops) : [];
-    if (told.drops_total != null) this.dropsTotal = told.drops_total;
+    if (told.drops_total != null) this.dropsTold = told.drops_total;
     if (told.runs) {
       this.runs = told.runs;
       this.runsVersion += 1;

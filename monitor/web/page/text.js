@@ -66,10 +66,10 @@ export const minuteText = (atS) => format("minute").format(new Date(atS * 1000))
 /** `Tue, 24 Nov`. */
 export const dayText = (atS) => format("day").format(new Date(atS * 1000));
 
-/** `10:05:23` today, `Tue, 24 Nov 10:05:23` on another day. */
-export function momentText(atS, nowS) {
+/** `10:05:23` today, `Tue, 24 Nov 10:05:23` on another day. clockOf: how the time of day reads. */
+export function momentText(atS, nowS, clockOf = clockText) {
   if (atS == null) return "-";
-  const clock = clockText(atS);
+  const clock = clockOf(atS);
   return dayText(atS) === dayText(nowS) && Math.abs(nowS - atS) < 2 * 86400 ? clock : `${dayText(atS)} ${clock}`;
 }
 
@@ -142,29 +142,3 @@ export function say(element, text) {
 
 /** The element with this id. */
 export const byId = (id) => document.getElementById(id);
-
-/**
- * Make the children of `parent` those of `items`, in order, and touch only what changed.
- * key(item) names an item, state(item) is a string that differs when its node must be built anew.
- */
-export function reconcile(parent, items, key, state, build) {
-  const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
-  let place = parent.firstElementChild;
-  for (const item of items) {
-    const name = String(key(item));
-    const now = state(item);
-    let child = old.get(name);
-    old.delete(name);
-    if (!child || child.dataset.state !== now) {
-      const fresh = build(item);
-      fresh.dataset.key = name;
-      fresh.dataset.state = now;
-      if (child === place) place = child?.nextElementSibling ?? null;
-      child?.remove();
-      child = fresh;
-    }
-    if (child === place) place = place.nextElementSibling;
-    else parent.insertBefore(child, place);
-  }
-  for (const left of old.values()) left.remove();
-}

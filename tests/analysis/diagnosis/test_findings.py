@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.analysis.diagnosis.findings import findings, measured
+from monitor.analysis.diagnosis.findings import findings, measured, troubled
 from monitor.analysis.diagnosis.signs import Signs
 from monitor.analysis.verdict.rules import Rules
 from monitor.facts import signals
@@ -44,7 +44,16 @@ def test_far_too_many_over_hours_are_not() -> None:
 def test_trouble_of_a_signal_is_told_with_its_figures() -> None:
     builder = EvidenceBuilder()
     regular(builder, signals.WS_RTT, between(600, 780, (None, "timeout"), 0.025))
-    assert findings(signs(builder)) == ["application ping: 6 of 6 attempts failed, in 1 stretches of trouble"]
+    assert findings(signs(builder)) == ["application ping: 6 of 6 attempts failed, in 1 stretch of trouble"]
+
+
+def test_when_a_signal_was_in_trouble_is_known() -> None:
+    builder = EvidenceBuilder()
+    regular(builder, signals.WS_RTT, between(600, 780, (None, "timeout"), 0.025))
+    ((start_s, end_s),) = troubled(signs(builder))
+    assert 590 <= start_s - START_S <= 640
+    assert 740 <= end_s - START_S <= 790
+    assert troubled(signs(quiet(EvidenceBuilder()))) == []
 
 
 def test_calls_lost_together_are_told() -> None:

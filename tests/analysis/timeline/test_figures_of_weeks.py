@@ -91,7 +91,7 @@ def test_a_phase_counts_failures_and_never_averages_them() -> None:
 
 def test_run_by_run_the_sum_of_drops_is_that_of_the_windows(guilty: Evidence, places: Places) -> None:
     figures = run_figures(guilty, places)
-    sites = site_figures(guilty, places)
+    sites = site_figures(guilty, RULES)
     assert sum(one.drops for one in figures) == sum(one.drops_in for one in sites)
     assert sum(one.drops_in + one.drops_out for one in sites) == len(harm(guilty))
     assert all(one.usual is not None and one.ping_s is not None for one in figures)

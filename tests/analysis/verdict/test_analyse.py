@@ -89,6 +89,20 @@ def test_an_innocent_publish_with_data_enough_is_acquitted() -> None:
     assert found.ci_high < 2.0
 
 
+def test_a_window_without_a_drop_is_none_in_excess_however_little_was_expected() -> None:
+    history = History(6, per_hour=0.0)
+    for n, day in enumerate(day for day in history.days if day not in history.windows):
+        for drop in range(n % 4):  # busy and quiet days: a quiet one's window lies above the busy ones' mean
+            history.builder.drop(at(day, 11.0) + drop, at(day, 11.0) + drop + 1.0)
+    found = judged(history)
+    assert found.events_in == 0
+    (drops,) = found.outcomes
+    assert drops.p_value is not None
+    assert drops.p_value <= 0.05  # by the arithmetic of the test alone
+    assert drops.windows_in_excess == 0
+    assert found.verdict is not Verdict.ASSOCIATED  # nobody is blamed for drops that did not happen
+
+
 @pytest.mark.parametrize("weeks", [1, 2])
 def test_two_weeks_of_a_weekly_job_are_never_enough(weeks: int) -> None:
     history = History(weeks)

@@ -99,6 +99,18 @@ def test_failures_are_a_share_of_attempts() -> None:
     assert there.excess(TEN)[0] == pytest.approx(math.log((11 + HALF) / HALF))
 
 
+def test_where_nothing_failed_there_is_no_ratio_to_tell() -> None:
+    at_s = np.array([hour * 3600.0 for hour in (8.0, 9.0, 10.1, 11.0, 40.0)])
+    failed, out = np.zeros(5), at_s < 0
+    near = TEN
+    assert FailureOutcome("ice", "", at_s, failed, np.ones(5), out).none_failed(near)
+    elsewhere, around, inside = failed.copy(), failed.copy(), failed.copy()
+    elsewhere[4], around[1], inside[2] = 1.0, 1.0, 1.0
+    assert FailureOutcome("ice", "", at_s, elsewhere, np.ones(5), out).none_failed(near)
+    assert not FailureOutcome("ice", "", at_s, around, np.ones(5), out).none_failed(near)
+    assert not FailureOutcome("ice", "", at_s, inside, np.ones(5), out).none_failed(near)
+
+
 def latency(values: dict[float, float], usual: float = 0.02) -> LatencyOutcome:
     at_s = np.arange(8 * HOUR_S, 12.5 * HOUR_S, 15.0)
     log_value = np.full(len(at_s), math.log(usual))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -18,6 +19,8 @@ MARKS = (
     Bars(Look.OTHER, (0.0, 5.0, 10.0), (4.0, None)),
     Band(Look.MAIN, (1.0, 2.0, 3.0), (0.1, None, 0.2), (0.5, None, math.inf)),
     Line(Look.MAIN, (1.0, 2.0, 3.0, 4.0), (0.2, None, 0.3, math.inf)),
+    Line(Look.OTHER, (0.0, 2.0, 4.0, 6.0), (0.2, None, math.inf), steps=True),
+    Band(Look.OTHER, (0.0, 2.0, 4.0, 6.0), (0.1, None, 0.3), (0.2, None, math.inf), steps=True),
     Dots(Look.MAIN, (1.0, 9.0), (0.2, math.inf)),
 )
 
@@ -84,6 +87,24 @@ def test_a_gap_cuts_the_line_and_what_failed_is_a_cross_at_the_top() -> None:
     assert kinds.count("dot main") == 1  # the point before the gap
     assert kinds.count("line main") == 1
     assert kinds.count("cross main") == 1
+
+
+def test_steps_are_level_from_edge_to_edge_and_a_failed_one_has_one_cross() -> None:
+    marks = (Line(Look.MAIN, (0.0, 5.0, 10.0), (0.2, math.inf), steps=True),)
+    root = drawn(chart(panels=(Panel("one", "s", marks),)))
+    (line,) = [element for element in root.iter() if element.attrib.get("class") == "line main"]
+    points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
+    (ax, ay), (bx, by), (cx, cy), (_, dy) = points
+    assert (ay, cy) == (by, dy)  # never a slope that would begin before its time
+    assert bx == cx > ax
+    assert [element.attrib.get("class") for element in root.iter()].count("cross main") == 1
+
+
+def test_a_panel_of_good_and_failed_has_no_axis_of_figures() -> None:
+    panel = Panel("gatherings", "none", (Dots(Look.MAIN, (1.0, 9.0), (0.0, math.inf)),))
+    bare, labelled = (drawn(chart(panels=(one,))) for one in (panel, replace(panel, unit="share")))
+    assert not [one for one in bare.iter() if (one.text or "").endswith("%")]
+    assert [one for one in labelled.iter() if (one.text or "").endswith("%")]
 
 
 def test_a_cut_outside_is_left_out() -> None:

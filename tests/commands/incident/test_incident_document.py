@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from monitor.analysis.verdict.result import Result, Verdict
-from monitor.commands.incident.document import Bullets, Document, Figure, Section, Table
+from monitor.analysis.verdict.result import Result, StrategyResult, Verdict
+from monitor.commands.incident.document import Bullets, Code, Document, Figure, Section, Table, Text
 from monitor.commands.incident.of_judged import document_of
 from monitor.commands.incident.statement import HEADLINES, HOW_OFTEN_BLAMED, TONES, confidence, not_said
+from monitor.commands.incident.tables import strategies_section
 from monitor.commands.judging import Judged
+from monitor.facts import signals
+from monitor.facts.evidence import Window
 from monitor.facts.runs import Batch, Run
 from tests.commands.incident.judged_weeks import judge, judged_weeks
 
@@ -67,7 +71,8 @@ def test_an_acquittal_says_what_can_still_hide() -> None:
         outcomes=tuple(replace(one, ci_high=1.5 if one.outcome == "drops" else None) for one in outcomes),
     )
     said = " ".join(confidence(result, acquitted.rules))
-    assert "more than x 1.50 of the usual is ruled out; the margin is x 2" in said
+    assert "the upper 95 % limit is x 1.50 the usual, below the margin of x 2" in said
+    assert "ruled out;" not in said
     assert "up to about 5 more drops a window" in said
     assert "No such limit exists for ping round trip" in said
     assert "not that the publish does nothing at all" in " ".join(not_said(result, acquitted.rules))
@@ -96,7 +101,81 @@ def test_evidence_is_sorted_into_for_and_against(guilty: Judged) -> None:
     lists = [one for one in section(document_of(guilty, MADE_S), "evidence").blocks if isinstance(one, Bullets)]
     speaks_for, against = (next(one for one in lists if one.sign == sign) for sign in ("for", "against"))
     assert any(item.startswith("ICE-server fetch") for item in speaks_for.items)
-    assert any("no more than chance explains" in item for item in against.items)
+    assert any(item.startswith("Failed ICE gatherings") and "no attempt failed" in item for item in against.items)
+    assert not any("limits 1.00 to 1.00" in item for item in against.items)
+    by_chance = replace(guilty.result.outcomes[0], p_value=0.4, p_left_out=0.6)
+    other = replace(guilty, result=replace(guilty.result, outcomes=(by_chance,)))
+    assert any("no more than chance explains" in item for item in _against(other))
+    little = replace(other, result=replace(other.result, verdict=Verdict.INSUFFICIENT_DATA))
+    assert any("too little data to tell it from chance" in item for item in _against(little))
+
+
+def _against(found: Judged) -> tuple[str, ...]:
+    blocks = section(document_of(found, MADE_S), "evidence").blocks
+    return next(one.items for one in blocks if isinstance(one, Bullets) and one.sign == "against")
+
+
+def test_nothing_tested_is_not_told_as_nothing_found(guilty: Judged) -> None:
+    bare = replace(guilty, result=replace(guilty.result, verdict=Verdict.INSUFFICIENT_DATA, outcomes=(), onsets=()))
+    document = document_of(replace(bare, result=replace(bare.result, order=None)), MADE_S)
+    blocks = section(document, "evidence").blocks
+    told = [one.items for one in blocks if isinstance(one, Bullets) and one.sign]
+    assert told == [("Not judged: no window could be tested.",)] * 2
+    (order,) = section(document, "order").blocks
+    assert isinstance(order, Text)
+    assert order.text == "Order not judged: no window could be tested."
+
+
+def test_an_acquittal_has_no_order(guilty: Judged) -> None:
+    acquitted = replace(guilty, result=replace(guilty.result, verdict=Verdict.NOT_ASSOCIATED))
+    (order,) = section(document_of(acquitted, MADE_S), "order").blocks
+    assert isinstance(order, Text)
+    assert order.text.startswith("Not told: the publish is acquitted")
+
+
+@pytest.mark.parametrize(
+    ("dealt", "design", "words"),
+    [
+        ((False, False), "weekly", "as they came, not dealt by chance"),
+        ((True, False), "weekly", "1 of 2 windows were dealt by chance"),
+        ((True, True), "weekly", "Dealt by chance, but this verdict's design could not use that"),
+        ((True, True), "randomised", "Dealt by chance. The verdict compares publishing with not publishing"),
+    ],
+)
+def test_ways_say_whether_chance_dealt_them(guilty: Judged, dealt: tuple[bool, bool], design: str, words: str) -> None:
+    ways = (StrategyResult("a", 1, 3.0, 2.0), StrategyResult("b", 1, 0.0, None))
+    windows = [
+        Window(start_s=n, end_s=n + 1.0, strategy=way.strategy, randomised=chance)
+        for n, (way, chance) in enumerate(zip(ways, dealt, strict=True))
+    ]
+    text, table = strategies_section(replace(guilty.result, strategies=ways, design=design), windows).blocks
+    assert isinstance(text, Text)
+    assert words in text.text
+    assert isinstance(table, Table)
+    assert table.rows[1][-1] == "no ratio"
+
+
+def test_samples_left_out_as_suspect_are_counted(guilty: Judged) -> None:
+    series = dict(guilty.evidence.series)
+    pings = series[signals.WS_RTT]
+    series[signals.WS_RTT] = replace(pings, suspect=np.ones(len(pings), dtype=np.bool_))
+    found = judge(replace(guilty.evidence, series=series), "effect_one_site")
+    document = document_of(found, MADE_S)
+    lists = [one for one in section(document, "unmeasured").blocks if isinstance(one, Bullets)]
+    assert (
+        "the softphone's ping round trip: no attempt that may be trusted lies in a window or its tail" in lists[0].items
+    )
+    count = f"{len(pings)} of {len(pings)} samples"
+    assert f"the softphone's ping round trip: {count} left out as suspect" in lists[1].items
+    figures = [one for one in section(document, "timeline").blocks if isinstance(one, Figure)]
+    assert all(panel.title != "ping round trip" for figure in figures for panel in figure.chart.panels)
+
+
+def test_figures_of_one_report_agree(guilty: Judged) -> None:
+    document = document_of(guilty, MADE_S)
+    (table,) = (one for one in section(document, "sites").blocks if isinstance(one, Table))
+    sums = [sum(int(row[column]) for row in table.rows) for column in (2, 3)]
+    assert sums == [guilty.result.events_in, guilty.result.events_out]
 
 
 def test_what_was_not_measured_is_told(guilty: Judged) -> None:
@@ -112,6 +191,9 @@ def test_without_a_window_there_is_a_report_all_the_same(guilty: Judged) -> None
     document = document_of(none, MADE_S)
     assert document.word == "insufficient_data"
     assert sum(isinstance(block, Figure) for block in section(document, "timeline").blocks) == 1
+    assert not any(isinstance(block, Table) for block in section(document, "runs").blocks)
+    assert ("publish", "no window known") in document.facts
+    assert not any(isinstance(block, Code) for block in section(document, "method").blocks)
 
 
 def test_batches_of_the_drawn_window_are_marked(guilty: Judged) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from monitor.analysis.experiment.blocks import NONE, PUBLISH, Block, Drop, Sample, Timeout
 from monitor.analysis.experiment.randomised import ExperimentResult, judge
-from monitor.commands.incident.document import Figure, Table
+from monitor.commands.incident.document import Code, Document, Figure, Table
 from monitor.commands.incident.of_experiment import document_of_experiment
 from monitor.commands.incident.page import html
 from monitor.facts.evidence import Evidence
@@ -47,6 +47,7 @@ def evidence() -> Evidence:
 def test_a_guilty_platform_is_blamed_and_every_block_is_there() -> None:
     document = document_of_experiment(result(20.0), LOADS, evidence(), "publish_saturates_signalling", 3, T0 + 100)
     assert (document.word, document.tone, document.simulated) == ("caused", "blamed", True)
+    assert document.headline == "Caused by the API load, or by what was switched on with it"
     timeline = document.sections[0]
     figure = next(one for one in timeline.blocks if isinstance(one, Figure))
     assert [shade.label for shade in figure.chart.shades] == ["load 1", "load 4", "load 5", "load 7"]
@@ -63,6 +64,15 @@ def test_an_innocent_platform_is_acquitted() -> None:
     document = document_of_experiment(result(1.0), LOADS, evidence(), "publish_innocent", 3, T0 + 100)
     assert (document.word, document.tone) == ("not_associated", "acquitted")
     assert document.headline == "The API load is acquitted"
+    assert document.sentence.startswith("no slow-down of x 2 or more comes with the API load")
+    assert any("Not that the API load does nothing at all" in line for line in document.not_said)
+    assert "softphone-monitor demo --scenario publish_innocent --seed 3 --seconds 80" in again(document)
+
+
+def again(document: Document) -> str:
+    """The command that does it again."""
+    (method,) = (one for one in document.sections if one.anchor == "method")
+    return next(one.text for one in method.blocks if isinstance(one, Code))
 
 
 def test_what_timed_out_has_no_ratio_and_is_no_latency() -> None:

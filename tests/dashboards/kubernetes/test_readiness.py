@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from exporter_bench import make_bench
 
-from monitor.facts.clock import SystemClock
-from monitor.facts.probe_result import ProbeResult
-from monitor.outputs.journal import Journal
-from monitor.outputs.metrics import Metrics, MetricsOptions
-from monitor.web.exporter import WebContext, create_app, serve
+from monitor.web.exporter import create_app, serve
 
 SITE = Path(__file__).parents[3] / "dashboards" / "kubernetes" / "site-chicago.yaml"
 TOKEN_PATH = "/run/secrets/exporter/token"
@@ -31,26 +27,11 @@ def command() -> list[str]:
 
 @pytest.mark.parametrize(("ready", "told", "status"), [(True, "right", 0), (False, "right", 1), (True, "wrong", 1)])
 async def test_it_is_ready_when_every_probe_has_started(tmp_path: Path, ready: bool, told: str, status: int) -> None:
-    async def probe_now(target: str, module: str) -> ProbeResult:
-        raise LookupError(target)
-
-    async def reload() -> list[str]:
-        return []
-
-    journal, clock = Journal(tmp_path / "softphone.db"), SystemClock()
-    context = WebContext(
-        site="chicago",
-        metrics=Metrics("chicago", MetricsOptions(), clock),
-        journal=journal,
-        probes=dict,
-        probe_now=probe_now,
-        ready=lambda: ready,
-        reload=reload,
-        clock=clock,
-    )
+    bench = make_bench(tmp_path)
+    bench.ready = ready
     token = tmp_path / "token"
     token.write_text(f"{told}\n")
-    app = create_app(replace(context, host="0.0.0.0", token="right"))
+    app = create_app(bench.context(host="0.0.0.0", token="right"))
     server = await serve(app, "127.0.0.1", 0)
     try:
         python, option, script = command()
@@ -62,5 +43,5 @@ async def test_it_is_ready_when_every_probe_has_started(tmp_path: Path, ready: b
         )
     finally:
         await server.stop()
-        await journal.close()
+        await bench.journal.close()
     assert done.returncode == status

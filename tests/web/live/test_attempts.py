@@ -55,7 +55,7 @@ def test_a_ping_is_one_entry() -> None:
 
 def test_the_phases_of_one_connecting_are_one_entry() -> None:
     again = [phase(name, T0 + 60 + n) for n, name in enumerate(CONNECTING)]
-    second, first = log_of("a1", *(phase(name, T0 + n) for n, name in enumerate(CONNECTING)), *again)
+    second, first = log_of("session:a1", *(phase(name, T0 + n) for n, name in enumerate(CONNECTING)), *again)
     assert names_of(first) == names_of(second) == list(CONNECTING)
     assert (round(first["took_s"], 6), first["at"]) == (0.7, T0 + 6)
 
@@ -65,7 +65,7 @@ def test_a_failed_phase_ends_its_attempt() -> None:
     attempts = Attempts(NAMES)
     for fact in told:
         attempts.add(fact)
-    detail = attempts.detail("a1")
+    detail = attempts.detail("session:a1")
     assert detail is not None
     later, failed = detail["recent"]
     assert detail["failures"] == [failed]
@@ -75,9 +75,9 @@ def test_a_failed_phase_ends_its_attempt() -> None:
 
 
 def test_a_later_fetch_alone_is_an_attempt_of_its_own() -> None:
-    fetch, connecting = log_of("a1", phase("bind"), phase("ice_servers", T0 + 1), phase("ice_servers", T0 + 30))
+    fetch, connecting = log_of("session:a1", phase("bind"), phase("ice_servers", T0 + 1), phase("ice_servers", T0 + 30))
     assert (names_of(connecting), names_of(fetch)) == (["bind", "ice_servers"], ["ice_servers"])
-    assert len(log_of("a1", phase("tcp"), phase("tls", T0 + 3600))) == 2
+    assert len(log_of("session:a1", phase("tcp"), phase("tls", T0 + 3600))) == 2
 
 
 def test_calls_are_told_apart_by_their_conversation() -> None:
@@ -114,10 +114,23 @@ def test_failures_are_kept_longest_and_counted() -> None:
 
 def test_what_is_no_attempt_of_a_known_probe_is_passed_over() -> None:
     assert log_of("beat", ping(probe="agents"), drop()) == []
-    assert log_of("a1", api(probe="a1")) == []
+    assert log_of("session:a1", api(probe="a1")) == []
     (entry,) = log_of("rest", api("429", probe="rest"))
     assert entry["text"] == "users_me: 429: rate_limited in 50.0 ms: slow down"
     assert Attempts(NAMES).detail("nobody") is None
+
+
+def test_a_session_is_told_apart_from_a_probe_of_its_name() -> None:
+    attempts = Attempts((ProbeName("a1", "signalling", "a1"), ProbeName("a1", "session", "a1")))
+    for fact in (phase("tcp"), phase("tls", T0 + 1), phase("ice_servers", T0 + 30), api(probe="a1"), ping(probe="a1")):
+        attempts.add(fact)
+    logs = {one["name"]: one["kind"] for one in attempts.overview(T0)}
+    assert logs == {"a1": "signalling", "session:a1": "session"}
+    probe, session = attempts.detail("a1"), attempts.detail("session:a1")
+    assert probe is not None
+    assert session is not None
+    assert [names_of(entry) for entry in probe["recent"]] == [["ice_servers"]]
+    assert [names_of(entry) for entry in session["recent"]] == [["tcp", "tls"]]
 
 
 def test_older_attempts_are_put_before_newer_ones() -> None:
@@ -138,4 +151,4 @@ def test_a_reload_forgets_the_probes_that_are_gone() -> None:
     attempts.expect(NAMES[1:])
     assert attempts.detail("beat") is None
     attempts.add(ping())
-    assert [one["name"] for one in attempts.overview(T0)] == [name.name for name in NAMES[1:]]
+    assert [one["name"] for one in attempts.overview(T0)] == [name.shown for name in NAMES[1:]]

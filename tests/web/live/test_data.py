@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from monitor.facts.observations import ConnectionChanged, MonitorStarted, Proces
 from monitor.web.live.attempts import ProbeName
 from monitor.web.live.data import LiveData, PageOptions
 from monitor.web.live.feeds import TRACKS
-from monitor.web.live.rings import WINDOWS
+from monitor.web.live.rings import AHEAD_S, WINDOWS
 
 OPTIONS = PageOptions(site=SITE, probes=(ProbeName("beat", "heartbeat"),), agents=("a1",))
 START = Marker(job="weekly", run_id="r1", phase=MarkerPhase.START, at_wall_s=T0)
@@ -88,7 +89,7 @@ def test_suspect_time_is_told_when_it_becomes_known(data: LiveData, clock: Manua
     data.observe(lag(lag_s=0.4))
     change, told = data.update("15m", change)
     ((start, end),) = told["suspects"]
-    assert start <= T0 < end == T0 + 1  # a minute that has not ended is shown as far as now
+    assert (start, end) == (T0 // 60 * 60, T0 // 60 * 60 + 60)  # whole at once: nobody is told again when it has ended
     assert told["state"]["suspect"]
     assert told["state"]["lag_max_s"] == 0.4
 
@@ -117,6 +118,13 @@ def test_what_is_restored_says_nothing_about_now(data: LiveData) -> None:
     assert told["suspects"]
 
 
+def test_a_day_is_restored_after_a_clock_that_was_ahead(data: LiveData) -> None:
+    data.restore(ping(T0 + minute * 60) for minute in range(1, 30))  # half an hour of it
+    data.restore(ping(T0 - minute * 60) for minute in range(24 * 60 + 1))
+    _, told = data.snapshot("24h")
+    assert sum(told["tracks"]["ws_rtt"]["n"]) == 24 * 60 + 1
+
+
 def test_readers_and_writers_at_once(data: LiveData) -> None:
     def write() -> None:
         for n in range(2000):
@@ -135,6 +143,42 @@ def test_readers_and_writers_at_once(data: LiveData) -> None:
     columns = told.get("tracks", {}).get("ws_rtt", {"t": [], "n": []})
     counted.update(zip(columns["t"], columns["n"], strict=True))
     assert sum(counted.values()) == 6000
+
+
+def test_a_drop_that_is_told_a_little_ahead_of_our_clock_is_told(data: LiveData) -> None:
+    change, _ = data.snapshot("15m")
+    data.observe(drop(T0 + AHEAD_S - 1))
+    _, told = data.update("15m", change)
+    assert (len(told["drops"]), told["drops_total"]) == (1, 1)
+    assert len(data.snapshot("15m")[1]["drops"]) == 1
+
+
+def test_a_publish_that_is_told_ahead_of_time_runs_when_it_begins(data: LiveData, clock: ManualClock) -> None:
+    def publish() -> str:
+        layers = {one["layer"]: one["words"] for one in data.snapshot("15m")[1]["state"]["layers"]}
+        return str(layers["publish"])
+
+    data.marker(replace(START, at_wall_s=T0 + 60))
+    change, told = data.snapshot("15m")
+    assert (publish(), told["runs"]) == ("no publish in the last 24 hours", [])
+    clock.advance(61.0)
+    change, told = data.update("15m", change)
+    assert [run["job"] for run in told["runs"]] == ["weekly"]
+    assert publish().startswith("weekly is running")
+    assert "runs" not in data.update("15m", change)[1]
+
+
+def test_the_number_of_the_settings_grows_with_each_reload_and_over_a_restart(
+    data: LiveData, clock: ManualClock
+) -> None:
+    def settings(one: LiveData) -> int:
+        return int(one.snapshot("15m")[1]["state"]["settings"])
+
+    first = settings(data)
+    data.expect(OPTIONS)
+    assert settings(data) == first + 1  # at once, though the state is found anew twice a second at most
+    clock.advance(60.0)
+    assert settings(LiveData(OPTIONS, clock)) > first + 1
 
 
 def test_a_reload_is_taken_over(data: LiveData) -> None:

@@ -25,6 +25,22 @@ print(json.dumps({"busy": False, "problem": None}), flush=True)
 open(os.path.join(sys.argv[1], str(os.getpid())), "w").close()
 sys.stdin.read()
 """
+GOES_ON = """
+import itertools, json, os, select, sys
+sys.stdin.readline()
+open(os.path.join(sys.argv[1], str(os.getpid())), "w").close()
+for number in itertools.count():
+    print(json.dumps({"checks": number}), flush=True)
+    if select.select([sys.stdin], [], [], 0.02)[0]:
+        break
+"""
+ASKS = """
+import json, os, sys
+sys.stdin.readline()
+told = {"session": os.getsid(0), "group": os.getpgid(0), "pid": os.getpid(), "environment": dict(os.environ)}
+print(json.dumps({"checks": told}), flush=True)
+sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -81,12 +97,30 @@ async def test_children_run_while_somebody_looks(tmp_path: Path, started: Callab
 async def test_a_page_that_is_loaded_anew_finds_the_children_there(
     tmp_path: Path, started: Callable[..., Explaining]
 ) -> None:
-    explaining = started(PROGRAM)
+    explaining = started(GOES_ON, linger_s=0.0)
     explaining.readers(1)
-    await until(lambda: len(pids(tmp_path)) == len(CHILDREN))
+    await until(lambda: len(pids(tmp_path)) == len(CHILDREN) and explaining.told()["checks"])
+    before, seen = pids(tmp_path), explaining.told()["checks"]
     explaining.readers(0)
     explaining.readers(1)
-    assert all(map(alive, pids(tmp_path)))
+    await until(lambda: explaining.told()["checks"] > seen + 5)  # a child that begins anew begins at 0
+    assert pids(tmp_path) == before
+    assert all(map(alive, before))
+
+
+async def test_children_are_in_our_session_in_a_group_of_their_own_and_are_given_no_secret(
+    started: Callable[..., Explaining], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "s3cret")
+    explaining = started(ASKS, environment={"PROMETHEUS_TOKEN": "t0ken"})
+    explaining.readers(1)
+    await until(lambda: explaining.told()["checks"])
+    told = explaining.told()["checks"]
+    # The kernel shares the processor out among sessions first: in one of its own a child's niceness counts for nothing.
+    assert told["session"] == os.getsid(0)
+    assert told["group"] == told["pid"]  # Ctrl-C on the terminal is for us
+    assert told["environment"].pop("PROMETHEUS_TOKEN") == "t0ken"
+    assert set(told["environment"]) <= {"LC_CTYPE"}  # Python's own, where nothing says a language
 
 
 async def test_new_settings_are_told_to_new_children(tmp_path: Path, started: Callable[..., Explaining]) -> None:

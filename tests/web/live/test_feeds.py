@@ -25,7 +25,7 @@ from monitor.web.live.rings import Sample
         (phase("sasl"), []),
         (gathering(), [Sample("ice_gathering", 0.5)]),
         (gathering(Signature.SLOW), [Sample("ice_gathering", 0.5, False, "slow")]),
-        (gathering(Signature.HOST_ONLY), [Sample("ice_gathering", 0.5, True, "host_only")]),
+        (gathering(Signature.HOST_ONLY), [Sample("ice_gathering", None, True, "host_only")]),
         (api(), [Sample("api", 0.05)]),
         (api("429"), [Sample("api", 0.05, True, "429")]),
         (media(), [Sample("media_rtt", 0.05), Sample("media_jitter", 0.004), Sample("media_loss", 0.0)]),

@@ -74,9 +74,14 @@ def test_a_figure_makes_its_word(layer: str, known: dict[str, Any], expected: st
 def test_the_words_carry_figures() -> None:
     known = {"totals": {"ws_rtt": total(0.02, 0.02, 0.02, None)}, "connected": 1, "expected": 1}
     # a percentile is within 3 %
-    assert state("signalling", **known)[1] == "1 of 1 connected, ping p95 19.7 ms, 1 of 4 missed"
+    assert state("signalling", **known)[1] == "1 of 1 connected, ping p95 of those answered 19.7 ms, 1 of 4 missed"
+    away = total(0.02, 0.02, 0.02)
+    away.merge(total(None, word="not_connected"))
+    assert (
+        state("signalling", totals={"ws_rtt": away})[1] == "ping p95 19.7 ms, 0 of 3 missed, 1 not tried: not connected"
+    )
     assert state("api", totals={"api": total(1.5, 1.5, None, word="429")})[1] == (
-        "3 calls, 1 told to wait (429), p95 1.50 s"
+        "3 calls, 1 told to wait (429), 0 failed otherwise, p95 1.50 s"
     )
 
 
@@ -85,9 +90,9 @@ def test_a_publish_is_told_while_it_runs_and_when_it_has_ended() -> None:
     end = Marker(job="weekly", run_id="r", phase=MarkerPhase.END, at_wall_s=200.0, outcome="failed")
     (running,) = runs_of([start], now_wall_s=150.0)
     (ended,) = runs_of([start, end], now_wall_s=800.0)
-    assert state("publish", running=(running,), last=running) == ("ok", "weekly is running: batch, 0 batches")
+    assert state("publish", running=(running,), last=running) == ("ok", "weekly is running: batch")
     told = state("publish", last=ended, now_s=800.0)
-    assert told == ("warning", "weekly ended 10 min ago: failed, batch, 0 batches")
+    assert told == ("warning", "weekly ended 10 min ago: failed, batch")
 
 
 @pytest.mark.parametrize(

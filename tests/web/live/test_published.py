@@ -39,12 +39,35 @@ def test_a_running_run_has_no_end_and_ends_by_itself() -> None:
     runs.add(START)
     assert runs.look(T0 + 10, LIMIT_S, 1)
     assert runs.shown(T0 - 900, T0 + 10)[0]["end"] is None
-    assert runs.running()
+    assert runs.running(T0 + 10)
     assert not runs.look(T0 + 20, LIMIT_S, 2)
     assert runs.look(T0 + LIMIT_S + 1, LIMIT_S, 3)
-    last = runs.last()
+    last = runs.last(T0 + LIMIT_S + 1)
     assert last is not None
-    assert (last.outcome, runs.change, runs.running()) == ("aborted", 3, [])
+    assert (last.outcome, runs.change, runs.running(T0 + LIMIT_S + 1)) == ("aborted", 3, [])
+
+
+def test_a_run_of_the_future_neither_runs_nor_was_the_last() -> None:
+    runs = Published()
+    runs.add(replace(START, at_wall_s=T0 + 60))
+    runs.add(replace(START, run_id="r0", at_wall_s=T0 - 60))
+    runs.add(replace(END, run_id="r0", at_wall_s=T0 - 30))
+    assert runs.look(T0, LIMIT_S, 1)
+    last = runs.last(T0)
+    assert last is not None
+    assert (runs.running(T0), last.run_id) == ([], "r0")
+    assert [run["run_id"] for run in runs.shown(T0 - 900, T0)] == ["r0"]
+    assert not runs.look(T0 + 50, LIMIT_S, 2)
+    assert runs.look(T0 + 61, LIMIT_S, 3)  # nothing more is told of it
+    assert [run.run_id for run in runs.running(T0 + 61)] == ["r1"]
+    assert [run["run_id"] for run in runs.shown(T0 - 900, T0 + 61)] == ["r0", "r1"]
+
+
+def test_a_marker_of_long_ago_is_told_too() -> None:
+    runs = Published()
+    runs.add(replace(START, at_wall_s=T0 - 2 * published.KEPT_S))
+    assert runs.look(T0, LIMIT_S, 1)  # whoever shows all runs that the journal knows has one more
+    assert not runs.look(T0 + 10, LIMIT_S, 2)
 
 
 def test_a_marker_takes_the_place_of_another() -> None:
@@ -60,4 +83,4 @@ def test_markers_are_forgotten_after_two_days() -> None:
     runs = Published()
     runs.add(START)
     runs.look(T0 + published.KEPT_S + 1, LIMIT_S, 1)
-    assert runs.last() is None
+    assert runs.last(T0 + published.KEPT_S + 1) is None

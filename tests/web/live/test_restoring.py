@@ -63,3 +63,14 @@ async def test_a_journal_that_cannot_be_read_is_no_trouble(caplog: pytest.LogCap
     journal: Any = Broken()
     restore(memory(), journal, T0, threading.Event())
     assert "facts.db: disk I/O error" in caplog.text
+
+
+async def test_a_mistake_of_ours_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    class Mistaken:
+        def facts(self, since_s: float, until_s: float) -> Iterator[Observation]:
+            raise KeyError(29_833_333)
+
+    journal: Any = Mistaken()
+    restore(memory(), journal, T0, threading.Event())
+    assert "our own mistake" in caplog.text
+    assert "KeyError: 29833333" in caplog.text

@@ -63,6 +63,16 @@ def test_a_clock_stepped_ahead_and_back_wipes_nothing() -> None:
     assert len(starts(ring, now_s=NOW + 78)) == 11  # what was ahead was given up first
 
 
+def test_a_full_ring_has_no_place_for_what_is_older_than_all_it_holds() -> None:
+    ring = fed(*range(-20, 5, 2))
+    full = len(ring)
+    assert starts(ring)[0] == -18  # what was a little ahead took the first one's place
+    assert not ring.add(OK, NOW - 20, NOW, 99)
+    assert (starts(ring)[0], len(ring)) == (-18, full)
+    assert ring.add(OK, NOW + 6, NOW + 6, 100)
+    assert len(ring) == full
+
+
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda window: window.name)
 def test_a_day_of_samples_stays_bounded(window: Window) -> None:
     ring = Ring(window)

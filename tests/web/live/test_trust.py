@@ -5,6 +5,7 @@ from __future__ import annotations
 from live_facts import SITE, T0, lag, ping
 
 from monitor.facts.observations import FactsDropped, ProcessEnded, SlotSkipped
+from monitor.outputs.suspicion import Second
 from monitor.web.live.trust import MINUTE_S, MOST_MINUTES, Trust
 
 MINUTE = T0 // MINUTE_S * MINUTE_S
@@ -15,9 +16,9 @@ def test_the_last_minute_is_counted() -> None:
     trust.feed(ping(lag_s=0.5), 100.0)
     trust.feed(lag(lag_s=0.3), 130.0)
     trust.feed(lag(lag_s=0.2, process="main"), 150.0)
-    assert trust.last_minute(150.0) == (1, 1, 0.3)
+    assert trust.last_minute(150.0) == Second(150, samples=1, suspect=1, lag_s=0.3)
     assert trust.suspect(150.0)
-    assert trust.last_minute(195.0) == (0, 0, 0.2)
+    assert trust.last_minute(195.0) == Second(195)  # the lag of what only collects falsifies nothing
     assert not trust.suspect(195.0)
 
 
@@ -42,6 +43,16 @@ def test_bad_minutes_are_stretches_whatever_the_order() -> None:
         (MINUTE + 300, MINUTE + 360),
     ]
     assert trust.stretches(MINUTE + 200, MINUTE + 900) == [(MINUTE + 300, MINUTE + 360)]
+
+
+def test_a_minute_before_all_that_are_kept_is_passed_over() -> None:
+    trust = Trust()
+    for minute in range(MOST_MINUTES):
+        trust.remember(lag(MINUTE + minute * MINUTE_S, 0.01))
+    trust.remember(lag(MINUTE - MINUTE_S, 0.3))
+    assert trust.stretches(0, MINUTE * 2) == []
+    trust.remember(lag(MINUTE + MOST_MINUTES * MINUTE_S, 0.3))
+    assert len(trust.stretches(0, MINUTE * 2)) == 1
 
 
 def test_minutes_are_bounded() -> None:

@@ -45,17 +45,18 @@ def events_to(evidence: Evidence, stream: TextIO) -> int:
 
     Times are in UTC with microseconds; columns that would be blank throughout are left out.
     """
-    return _write(stream, _EVENTS, lambda: _rows(evidence))
+    return _write(stream, _EVENTS, ("time",), lambda: _rows(evidence))
 
 
 def windows_to(windows: Iterable[Window], stream: TextIO) -> int:
     """The windows, one a row; how many."""
     rows = [_window(window) for window in windows]
-    return _write(stream, _WINDOWS, lambda: iter(rows))
+    return _write(stream, _WINDOWS, ("start", "end"), lambda: iter(rows))
 
 
-def _write(stream: TextIO, columns: tuple[str, ...], rows: _Rows) -> int:
-    used, count = set(columns[:1]), 0
+def _write(stream: TextIO, columns: tuple[str, ...], required: tuple[str, ...], rows: _Rows) -> int:
+    """required: the columns that a reader wants to see even where there is no row."""
+    used, count = set(required), 0
     for row in rows():
         used.update(column for column, text in row.items() if text)
         count += 1

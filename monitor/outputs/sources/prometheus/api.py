@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import numpy as np
 
 from monitor.config.secrets import SecretMissing, SecretRef, resolve
+from monitor.config.values import is_loopback_url
 from monitor.facts.evidence import Floats
 
 if TYPE_CHECKING:
@@ -22,8 +24,15 @@ TOKEN_FILE_ENV: Final = "PROMETHEUS_TOKEN_FILE"  # noqa: S105 - and of another
 TIMEOUT_S: Final = 60.0
 LARGEST_BYTES: Final = 64 * 1024 * 1024  # of one answer
 WORDS_SHOWN: Final = 200  # characters of the server's own words
+WANTED: Final = (
+    "a valid bearer token is needed in the environment variable "
+    f"{TOKEN_ENV}, or in the file that {TOKEN_FILE_ENV} names"
+)
+WITHHELD: Final = "the bearer token is not sent over http: to another machine; give an https: address"
 
 Labels = Mapping[str, str]
+
+log = logging.getLogger(__name__)
 
 
 class PrometheusError(Exception):
@@ -44,12 +53,17 @@ class PrometheusApi:
     """Instant queries to one server. A context manager; every question raises PrometheusError."""
 
     def __init__(self, url: str, token: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
-        """url: up to and without /api/v1. token: None takes it from the environment."""
+        """url: up to and without /api/v1. token: None takes it from the environment.
+
+        Nobody but this machine is sent a token without TLS: everybody on the way could read it.
+        """
         import httpx
 
         self.shown = _shown(url)
         secret = token_from(os.environ) if token is None else token
-        headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+        self._withheld = bool(secret) and not _is_private(url)
+        headers = {"Authorization": f"Bearer {secret}"} if secret and not self._withheld else {}
+        self._told_withheld = False
         self._timeout_s = timeout_s
         try:
             # Without TLS no certificates are read, which would take longer than many an answer.
@@ -91,21 +105,26 @@ class PrometheusApi:
             answer = json.loads(body)
         except (ValueError, RecursionError):
             answer = None
-        if isinstance(answer, dict) and answer.get("status") == "error":
+        refused = status in (401, 403)
+        if isinstance(answer, dict) and answer.get("status") == "error" and not (refused and self._withheld):
             words = " ".join(f"{answer.get('errorType', 'error')}: {answer.get('error', '')}".split())
             raise PrometheusError(f"{self.shown}: {words[:WORDS_SHOWN]}")
-        if status in (401, 403):
-            raise PrometheusError(
-                f"{self.shown}: refuses access ({status}): a valid bearer token is needed in the environment variable "
-                f"{TOKEN_ENV}, or in the file that {TOKEN_FILE_ENV} names"
-            )
+        if refused:
+            raise PrometheusError(f"{self.shown}: refuses access ({status}): {WITHHELD if self._withheld else WANTED}")
         if status != 200 or not isinstance(answer, dict):
             raise self._no_answer(f"{status} with {content_type or 'no content type'}")
         data = answer.get("data")
         if not isinstance(data, dict) or data.get("resultType") != kind or not isinstance(data.get("result"), list):
             raise self._no_answer()
+        self._tell_withheld()
         result: list[Any] = data["result"]
         return result
+
+    def _tell_withheld(self) -> None:
+        """Once, of a server that answers without the token, too."""
+        if self._withheld and not self._told_withheld:
+            self._told_withheld = True
+            log.warning("%s: %s", self.shown, WITHHELD)
 
     def _ask(self, form: dict[str, str]) -> tuple[int, str, bytes]:
         import httpx
@@ -135,6 +154,11 @@ class PrometheusApi:
         return PrometheusError(
             f"{self.shown}: answered {what}, not as the Prometheus HTTP API does: the address up to /api/v1 is needed"
         )
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the way can read what is sent there."""
+    return url.lower().startswith("https:") or is_loopback_url(url)
 
 
 def _shown(url: str) -> str:

@@ -70,6 +70,12 @@ def test_everything_is_read_as_it_was_written(tmp_path: Path, evidence: Evidence
     assert told(read_files([events], [windows], FileOptions()).evidence) == told(evidence)
 
 
+def test_no_window_at_all_is_a_file_with_the_columns_that_are_needed(tmp_path: Path) -> None:
+    windows = tmp_path / "windows.csv"
+    write_windows((), windows)
+    assert windows.read_text() == "start,end\n"
+
+
 def test_only_columns_that_say_something_are_written(tmp_path: Path) -> None:
     builder = EvidenceBuilder()
     builder.drop(_START_S, _START_S)

@@ -36,6 +36,9 @@ def success(data: object) -> bytes:
     return json.dumps({"status": "success", "data": data}).encode()
 
 
+NOTHING = success({"resultType": "vector", "result": []})
+
+
 @pytest.mark.parametrize(
     ("status", "content_type", "body", "words"),
     [
@@ -87,10 +90,37 @@ def test_a_password_in_the_address_is_never_shown() -> None:
 
 def test_the_token_is_sent_as_bearer() -> None:
     seen: list[dict[str, str]] = []
-    answer = (200, JSON, success({"resultType": "vector", "result": []}))
-    with serving(lambda promql, at_s: answer, seen) as url, PrometheusApi(url, SECRET) as api:
+    with serving(lambda promql, at_s: (200, JSON, NOTHING), seen) as url, PrometheusApi(url, SECRET) as api:
         assert api.vector("up", 0.0) == []
     assert seen[0]["authorization"] == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize("url", ["http://prometheus.example:9090", "http://127.0.0.1.evil.example", "http://192.0.2.9"])
+@pytest.mark.parametrize("status", [200, 401])
+def test_the_token_is_not_sent_in_clear_text_to_another_machine(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str, status: int
+) -> None:
+    seen: list[dict[str, str]] = []
+    answer = (status, JSON, b'{"status":"error"}' if status == 401 else NOTHING)
+    monkeypatch.setenv(TOKEN_ENV, SECRET)
+    with serving(lambda promql, at_s: answer, seen) as here, PrometheusApi(url) as api:
+        api._query_url = f"{here}/api/v1/query"  # a name that leads here
+        told = ""
+        try:
+            assert api.vector("up", 0.0) == api.vector("up", 0.0) == []
+        except PrometheusError as error:
+            told = str(error)
+    assert [headers.get("authorization") for headers in seen] == [None] * len(seen)
+    assert seen
+    (line,) = [told] if told else [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"{url}: ")
+    assert line.endswith("the bearer token is not sent over http: to another machine; give an https: address")
+    assert SECRET not in line
+
+
+def test_over_tls_the_token_is_sent_to_anybody() -> None:
+    with PrometheusApi("https://prometheus.example", SECRET) as api:
+        assert api._http.headers["authorization"] == f"Bearer {SECRET}"
 
 
 def test_the_token_comes_from_the_environment_or_from_a_file(tmp_path: Path) -> None:
@@ -105,5 +135,5 @@ def test_the_token_comes_from_the_environment_or_from_a_file(tmp_path: Path) -> 
 
 def test_a_token_that_no_header_can_carry_is_refused_without_being_shown() -> None:
     with pytest.raises(PrometheusError) as error:
-        PrometheusApi("http://host", "tök\nen")
+        PrometheusApi("https://host", "tök\nen")
     assert "tök" not in str(error.value)
