@@ -223,8 +223,8 @@ class Page(Part):
     prometheus: MetricsUrl | None = Field(
         default=None,
         description="Prometheus-compatible server that scrapes other monitors, up to and without `/api/v1`. Its bearer "
-        "token, where it wants one, is taken from the environment variable PROMETHEUS_TOKEN, and sent over https:// or to "
-        "loopback only.",
+        "token, where it wants one, is taken from the environment variable PROMETHEUS_TOKEN, and sent over https:// "
+        "or to loopback only.",
     )
 
 
