@@ -25,10 +25,16 @@ WIDTH = 100  # of the tables where there is no terminal
 
 SENTENCES = {
     Verdict.CAUSED: "the API load slows the softphones' signalling; chance dealt the blocks, so it is the cause.",
-    Verdict.NOT_ASSOCIATED: "no slow-down of x 2 or more comes with the API load; look for another cause.",
     Verdict.INCONCLUSIVE: "this experiment blames nobody and acquits nobody.",
     Verdict.INSUFFICIENT_DATA: "this experiment is too small to tell.",
 }
+
+
+def sentence(result: ExperimentResult, acquitted: str) -> str:
+    """What the verdict says. acquitted: how an acquittal goes on, after the margin that it was judged by."""
+    if result.verdict is not Verdict.NOT_ASSOCIATED:
+        return SENTENCES[result.verdict]
+    return f"no slow-down of x {result.rules.margin:g} or more comes with the API load{acquitted}"
 
 
 def say(text: str) -> None:
@@ -108,8 +114,9 @@ def say_verdict(result: ExperimentResult, scenario: str, report: Path | None) ->
         print(f"cannot be told apart here: {thing}")
     if report is not None:
         print(f"report to hand on (SIMULATED): {report.absolute()}")
+    told = sentence(result, "; look for another cause.")
     p_value = "" if result.p_value is None else f" (p = {result.p_value:.4f})"
-    print(f"SIMULATED verdict, scenario {scenario}: {result.verdict}{p_value}: {SENTENCES[result.verdict]}")
+    print(f"SIMULATED verdict, scenario {scenario}: {result.verdict}{p_value}: {told}")
 
 
 def outcome_json(result: ExperimentResult, scenario: str, seed: int) -> dict[str, Any]:

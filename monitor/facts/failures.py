@@ -139,3 +139,8 @@ DISCONNECT_REASONS: dict[Layer, tuple[str, ...]] = {
         "reported",  # told by an agent or an export that does not know the layer; the words are in `detail`
     ),
 }
+
+# Ends that are no failure: the platform hung up or withdrew an offer, or closed an idle persistent connection; and a
+# move that it announced. By layer and reason, though each of these reasons is of one layer only.
+NORMAL_ENDS = ((Layer.PLATFORM, "terminated"), (Layer.PLATFORM, "retracted"), (Layer.PLATFORM, "persistent_connection"))
+PLANNED_ENDS = ((Layer.SIGNALLING, "moved"),)

@@ -8,6 +8,7 @@ import numpy as np
 
 from monitor.facts import signals
 from monitor.facts.evidence import Drops, Flags, Series
+from monitor.facts.failures import NORMAL_ENDS, PLANNED_ENDS
 from monitor.facts.words import counted
 from monitor.oncall.figures import STEADY, View, doubts, incidents, percent, quantile
 from monitor.oncall.nagios import number
@@ -29,9 +30,6 @@ FEW_DROPS = 3  # fewer drops than this in one period are a WARNING at most, what
 PHASES = ("token", "channel_create", "tcp", "tls", "upgrade", "sasl", "bind")
 NOT_CONNECTED = "not_connected"
 LATE = "late"  # comes on top of the timeout of the same ping
-# Ends that are no failure: the platform hung up or withdrew an offer, or closed an idle persistent connection.
-NORMAL_ENDS = (("platform", "terminated"), ("platform", "retracted"), ("platform", "persistent_connection"))
-PLANNED = (("signalling", "moved"),)
 
 
 def heartbeat(view: View) -> Told:
@@ -65,7 +63,7 @@ def signalling(view: View) -> Told:
     fetched, failed = float(fetches.weight.sum()), weight_of(fetches, ~view.is_one_of(fetches.outcome, (signals.OK,)))
     p95, reconnects = quantile(fetches, 0.95), float(again.weight.sum())
     known = max(standing.expected, view.head_count() or 0.0, float(len(view.distinct(again.target))))
-    unplanned = max(0.0, reconnects - float(_are(view, view.drops, PLANNED).sum()))
+    unplanned = max(0.0, reconnects - float(_are(view, view.drops, PLANNED_ENDS).sum()))
     phases, phase_notes = _phases(view)
     notes = [f"not connected: {', '.join(standing.down[:5])}"] if standing.down else []
     notes += [f"ICE-server fetches: {outcomes(view, fetches)}"] if fetched else []
@@ -135,7 +133,7 @@ def turn(view: View) -> Told:
 def disconnects(view: View) -> Told:
     """Drops for each agent-hour; normal ends, planned moves and imported drops are counted apart."""
     drops = view.drops
-    normal, planned = _are(view, drops, NORMAL_ENDS), _are(view, drops, PLANNED)
+    normal, planned = _are(view, drops, NORMAL_ENDS), _are(view, drops, PLANNED_ENDS)
     real = drops.where(~normal & ~planned)
     heads, known = view.head_count() or 0.0, view.agents()
     hours = max(heads, float(len(known)), 1.0) * view.observed_s / 3600.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.facts.observations import Observation, OwnLagObserved
@@ -25,12 +26,22 @@ class Second:
     lag_s: float = 0.0
 
 
-def suspect(seconds: list[Second], now_s: float) -> bool:
+def suspect(seconds: Iterable[Second], now_s: float) -> bool:
     """True when the last WINDOW_S held too large a share of suspect measurements, or one lag over LAG_LIMIT_S."""
+    recent = summed(seconds, now_s)
+    share = recent.suspect / recent.samples if recent.samples >= MIN_SAMPLES else 0.0
+    return share > SHARE_LIMIT or recent.lag_s > LAG_LIMIT_S
+
+
+def summed(seconds: Iterable[Second], now_s: float) -> Second:
+    """What the last WINDOW_S brought in all; at_s is its end. now_s: monotonic seconds."""
     recent = [second for second in seconds if now_s - second.at_s <= WINDOW_S]
-    samples = sum(second.samples for second in recent)
-    share = sum(second.suspect for second in recent) / samples if samples >= MIN_SAMPLES else 0.0
-    return share > SHARE_LIMIT or max((second.lag_s for second in recent), default=0.0) > LAG_LIMIT_S
+    return Second(
+        int(now_s),
+        sum(second.samples for second in recent),
+        sum(second.suspect for second in recent),
+        max((second.lag_s for second in recent), default=0.0),
+    )
 
 
 class Suspicion:
@@ -52,17 +63,11 @@ class Suspicion:
 
     def suspect(self, now_s: float) -> bool:
         """Whether the last minute is to be distrusted. now_s: monotonic seconds."""
-        return suspect(list(self._seconds), now_s)
+        return suspect(self._seconds, now_s)
 
     def last_minute(self, now_s: float) -> Second:
-        """What the last WINDOW_S brought in all. now_s: monotonic seconds."""
-        recent = [second for second in self._seconds if now_s - second.at_s <= WINDOW_S]
-        return Second(
-            int(now_s),
-            sum(second.samples for second in recent),
-            sum(second.suspect for second in recent),
-            max((second.lag_s for second in recent), default=0.0),
-        )
+        """As `summed`: what `suspect` is judged by."""
+        return summed(self._seconds, now_s)
 
     def _second(self, now_s: float) -> Second:
         if not self._seconds or self._seconds[-1].at_s != int(now_s):

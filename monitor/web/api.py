@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.web.guard import refused
 from monitor.web.live.data import WINDOW_OF, LiveData
+from monitor.web.query import whole_number
 from monitor.web.runs import KnownRuns
 from monitor.web.streams import EventStream, Streams, as_json
 
@@ -91,9 +92,10 @@ class PageApi:
     async def runs(self, request: Request) -> Response:
         """The last runs of all that the journal knows, newest first."""
         text = request.query_params.get("limit", str(RUNS_DEFAULT))
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= RUNS_LIMIT):
+        limit = whole_number(text, RUNS_LIMIT)
+        if limit is None:
             return refused(422, f"limit: a whole number from 1 to {RUNS_LIMIT} (got {text[:20]!r})")
-        runs = await self._runs.newest(int(text))
+        runs = await self._runs.newest(limit)
         return Response(await asyncio.to_thread(as_json, {"runs": runs}), media_type="application/json")
 
     async def probes(self, request: Request) -> Response:

@@ -30,6 +30,7 @@ from monitor.web.guard import (
 )
 from monitor.web.login import Login, Passes
 from monitor.web.markers import MarkerError, marker_json, parse_marker, problem
+from monitor.web.query import whole_number
 from monitor.web.runs import KnownRuns
 from monitor.web.secure import SecureHeaders, secured
 from monitor.web.server import ServerHandle, serve
@@ -179,10 +180,10 @@ def _time(request: Request, name: str, problems: list[dict[str, Any]]) -> float 
 
 def _limit(request: Request, problems: list[dict[str, Any]]) -> int:
     text = request.query_params.get("limit", str(MARKERS_DEFAULT))
-    if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MARKERS_LIMIT:
-        return int(text)
-    problems.append(problem("limit", text, f"a whole number from 1 to {MARKERS_LIMIT}"))
-    return MARKERS_DEFAULT
+    limit = whole_number(text, MARKERS_LIMIT)
+    if limit is None:
+        problems.append(problem("limit", text, f"a whole number from 1 to {MARKERS_LIMIT}"))
+    return limit or MARKERS_DEFAULT
 
 
 def _debug_text(result: ProbeResult) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from verdict_results import ON_NOTHING
 
 from monitor.analysis.diagnosis.result import CauseFound, Diagnosis
 from monitor.analysis.verdict.result import (
@@ -226,20 +227,7 @@ def test_an_established_order_is_told() -> None:
 
 
 def test_what_is_not_there_is_not_told() -> None:
-    bare = Result(
-        verdict=Verdict.INSUFFICIENT_DATA,
-        p_value=None,
-        rate_ratio=None,
-        ci_low=None,
-        ci_high=None,
-        events_in=0.0,
-        events_out=0.0,
-        incidents_in=0,
-        incidents_out=0,
-        windows=0,
-        weeks=1,
-        weeks_needed={"x3": None, "x10": None},
-    )
+    bare = replace(ON_NOTHING, weeks=1)
     assert [line.split(":")[0] for line in verdict_lines(bare) if not line.startswith(" ")] == [
         "verdict",
         "publish",

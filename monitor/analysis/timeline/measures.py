@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from monitor.analysis.verdict.attempts import attempts_of, trusted
-from monitor.analysis.verdict.observed import NORMAL_ENDS
+from monitor.analysis.verdict.observed import normal_ends
 from monitor.analysis.verdict.outcomes import MOST_WEIGHT
 from monitor.facts import signals
 from monitor.facts.evidence import Drops, Evidence, Floats, Series
@@ -79,8 +79,7 @@ def left_out(evidence: Evidence) -> Iterator[LeftOut]:
 def harm(evidence: Evidence) -> Drops:
     """Drops but for documented ends, such as a call that was hung up, and those of suspect time."""
     drops = evidence.drops
-    normal = np.isin(drops.reason, evidence.codes(NORMAL_ENDS))
-    return drops.where(~normal & trusted(drops.noticed_s, drops.site, evidence))
+    return drops.where(~normal_ends(evidence) & trusted(drops.noticed_s, drops.site, evidence))
 
 
 def quantile(values: Floats, share: float) -> float | None:

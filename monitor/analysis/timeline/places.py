@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.analysis.verdict.calendar import LocalCalendar, calendar_for
+from monitor.analysis.verdict.calendar import LocalCalendar, WorkDay, calendar_for
 from monitor.analysis.verdict.placed import NONE_ARM
 from monitor.analysis.verdict.rules import Rules
 from monitor.facts.evidence import Evidence, Floats, Window
@@ -44,7 +44,8 @@ def places_of(evidence: Evidence, rules: Rules) -> Places:
     calendar = calendar_for(rules, [window.first_s for window in windows])
     busy = [(window.first_s, window.last_s + rules.tail_s) for window in evidence.windows]
     taken = edges_of(merged([*busy, *((gap.start_s, gap.end_s) for gap in evidence.gaps), *rules.excluded]))
-    found = tuple(_others(window, evidence, calendar, taken, rules.tail_s) for window in windows)
+    days = calendar.work_days(*evidence.span) if evidence.span else []
+    found = tuple(_others(window, evidence, calendar, days, taken, rules.tail_s) for window in windows)
     every = np.unique(np.concatenate([np.zeros(0), *found]))
     return Places(windows, every, found, rules.tail_s)
 
@@ -53,13 +54,14 @@ def _meets(window: Window, evidence: Evidence) -> bool:
     return evidence.span is not None and window.last_s >= evidence.span[0] and window.first_s <= evidence.span[1]
 
 
-def _others(window: Window, evidence: Evidence, calendar: LocalCalendar, taken: Floats, tail_s: float) -> Floats:
+def _others(
+    window: Window, evidence: Evidence, calendar: LocalCalendar, days: Sequence[WorkDay], taken: Floats, tail_s: float
+) -> Floats:
     """The start of a window put to every other working day."""
     if evidence.span is None:
         return np.zeros(0)
     first_s, last_s = evidence.span
     clock_s = round(calendar.clock_of(window.start_s) / 60.0) * 60.0  # to the minute: runs of one time share their days
-    days = calendar.work_days(first_s, last_s)
     moments = np.array([calendar.at(day.day, clock_s) for day in days], dtype=np.float64)
     length_s = window.last_s - window.start_s + tail_s
     inside = (moments >= first_s) & (moments + length_s <= last_s)

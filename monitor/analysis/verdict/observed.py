@@ -22,9 +22,9 @@ from monitor.analysis.verdict.placed import Placed
 from monitor.analysis.verdict.rules import Rules
 from monitor.facts import signals
 from monitor.facts.evidence import ALL_SITES, Drops, Evidence, Flags, Floats, Series, begins_incident
+from monitor.facts.failures import NORMAL_ENDS
 from monitor.facts.stretches import between, edges_of, merged, overlapping
 
-NORMAL_ENDS: Final = ("terminated", "retracted", "persistent_connection")  # as documented, and no harm
 LATENCIES: Final = (signals.WS_RTT, signals.ICE_SERVERS)
 SILENT_SHARE: Final = 0.1  # of what the other weekdays show
 SILENT_DAY: Final = 6.0  # drops expected of a day that shows none at all: its chance is a quarter of a per cent
@@ -196,8 +196,7 @@ def _site(
         heads = np.array([span[0]]), np.array([rules.agents / max(1, len(evidence.sites))])
     covered, watched = Coverage(span, missing, heads), Coverage(span, missing)
     here = evidence.drops.site == evidence.code(name)
-    normal = np.isin(evidence.drops.reason, evidence.codes(NORMAL_ENDS))
-    drops = evidence.drops.where(here & ~normal & watched.counts(evidence.drops.noticed_s))
+    drops = evidence.drops.where(here & ~normal_ends(evidence) & watched.counts(evidence.drops.noticed_s))
     free = Coverage(span, [*missing, *apart], heads)
     idle_hours, unseen_hours = Coverage(span, idle).hours, Coverage(span, unseen).hours
     return Site(name, covered, watched, free, drops, idle_hours - unseen_hours, unseen_hours - watched.hours)
@@ -221,3 +220,8 @@ def _gatherings(observed: Observed, signal: str, name: str, series: Series) -> O
     failed = np.isin(series.outcome, observed.evidence.codes(signals.FAILED_GATHERINGS))
     in_window = observed.set_apart(series.at_s)
     return FailureOutcome(signal, name, series.at_s, series.weight * failed, series.weight, in_window)
+
+
+def normal_ends(evidence: Evidence) -> Flags:
+    """Which drops are no harm. By their reason alone, as files of real drops do not tell the layer."""
+    return np.isin(evidence.drops.reason, evidence.codes(reason for _, reason in NORMAL_ENDS))

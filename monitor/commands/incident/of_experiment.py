@@ -11,7 +11,7 @@ from monitor.analysis.experiment.blocks import PUBLISH, Cell
 from monitor.analysis.experiment.randomised import PRIMARY_SIGNALS, ExperimentResult, SignalResult
 from monitor.analysis.timeline.measures import SHARES, harm, measures
 from monitor.analysis.verdict.result import Verdict
-from monitor.commands.demo_text import SENTENCES, TITLES
+from monitor.commands.demo_text import TITLES, sentence
 from monitor.commands.incident.appendix import appendix_section
 from monitor.commands.incident.document import (
     Bars,
@@ -67,7 +67,7 @@ def document_of_experiment(
         word=result.verdict.value,
         headline=_headline(result.verdict),
         tone=TONES.get(result.verdict, "open"),
-        sentence=_sentence(result),
+        sentence=sentence(result, ": all upper 95 % limits are below it."),
         confidence=tuple(_confidence(result)),
         not_said=tuple(_not_said(result)),
         sections=(
@@ -81,13 +81,6 @@ def document_of_experiment(
 
 def _headline(verdict: Verdict) -> str:
     return LOAD_HEADLINES.get(verdict, HEADLINES[verdict])
-
-
-def _sentence(result: ExperimentResult) -> str:
-    if result.verdict is not Verdict.NOT_ASSOCIATED:
-        return SENTENCES[result.verdict]
-    margin = f"x {result.rules.margin:g}"
-    return f"no slow-down of {margin} or more comes with the API load: all upper 95 % limits are below it."
 
 
 def _facts(result: ExperimentResult, scenario: str, seed: int, made_s: float) -> Iterator[tuple[str, str]]:

@@ -8,20 +8,14 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any
 
+from monitor.facts.failures import NORMAL_ENDS, PLANNED_ENDS
 from monitor.facts.observations import IMPORTED, Disconnected
 from monitor.web.live.rings import AHEAD_S
 
 MOST_KEPT = 2000
 MOST_SHOWN = 500
 
-# What is no fault: a move that the platform announces, a call it ends or withdraws, an idle connection it closes.
-# The on-call checks leave the same out (oncall/checks.py; a test compares the two).
-PLANNED = {
-    ("signalling", "moved"),
-    ("platform", "terminated"),
-    ("platform", "retracted"),
-    ("platform", "persistent_connection"),
-}
+PLANNED = {*NORMAL_ENDS, *PLANNED_ENDS}
 
 
 class Drops:
@@ -75,6 +69,6 @@ def drop_json(fact: Disconnected, number: int) -> dict[str, Any]:
         "agent": fact.agent,
         "code": fact.code,
         "detail": fact.detail,
-        "planned": (fact.layer.value, fact.reason) in PLANNED,
+        "planned": (fact.layer, fact.reason) in PLANNED,
         "imported": fact.probe == IMPORTED,
     }

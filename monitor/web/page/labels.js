@@ -32,7 +32,7 @@ export function drawLabels(plot, wanted) {
 }
 
 /** Where each label stands: [{text, left, colour}]. edges: left and right one. measure(text): its width. Pure. */
-export function placed(wanted, [low, high], ratio, measure) {
+function placed(wanted, [low, high], ratio, measure) {
   const taken = [];
   const isFree = ([from, to]) =>
     taken.every(([left, right]) => to + GAP_PX * ratio <= left || from >= right + GAP_PX * ratio);

@@ -79,7 +79,7 @@ export function addWords(total, words) {
 }
 
 /** How the calls of one bucket ended. A 2xx among the words is well. */
-export function callsOf(track, index) {
+function callsOf(track, index) {
   const words = track.words[index] ?? {};
   let limited = 0;
   let failed = 0;

@@ -4,7 +4,7 @@ const DROPS_KEPT = 500;
 const COLUMNS = ["mid", "high", "n", "bad", "words"];
 
 /** One track: parallel arrays of buckets, ascending by start `t` (Unix seconds). */
-export class Track {
+class Track {
   constructor() {
     this.t = [];
     for (const name of COLUMNS) this[name] = [];

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from verdict_results import ON_NOTHING
 
-from monitor.analysis.verdict.result import Result, StrategyResult, Verdict
+from monitor.analysis.verdict.result import StrategyResult, Verdict
 from monitor.commands.incident.document import Bullets, Code, Document, Figure, Section, Table, Text
 from monitor.commands.incident.of_judged import document_of
 from monitor.commands.incident.statement import HEADLINES, HOW_OFTEN_BLAMED, TONES, confidence, not_said
@@ -219,21 +220,7 @@ def test_batches_of_the_drawn_window_are_marked(guilty: Judged) -> None:
 
 
 def test_nothing_known_at_all_is_a_report_too() -> None:
-    empty = Result(
-        verdict=Verdict.INSUFFICIENT_DATA,
-        p_value=None,
-        rate_ratio=None,
-        ci_low=None,
-        ci_high=None,
-        events_in=0.0,
-        events_out=0.0,
-        incidents_in=0,
-        incidents_out=0,
-        windows=0,
-        weeks=0,
-        weeks_needed={"x3": None, "x10": None},
-    )
     base = judged_weeks("effect_one_site")
     bare = replace(base.evidence, series={}, windows=(), span=None, drops=base.evidence.drops.where(slice(0, 0)))  # type: ignore[arg-type]
-    document = document_of(replace(base, evidence=bare, result=empty), MADE_S)
+    document = document_of(replace(base, evidence=bare, result=ON_NOTHING), MADE_S)
     assert document.tone == "open"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from monitor.facts.failures import NORMAL_ENDS, PLANNED_ENDS
 from monitor.facts.runs import DEFAULT_LIMIT_S
-from monitor.oncall.checks import NORMAL_ENDS, PLANNED
 from monitor.oncall.limits import CHECKS
 from monitor.outputs.catalogue import CATALOGUE, Type, label_names
 from tests.dashboards.prometheus.rule_files import (
@@ -143,7 +143,7 @@ def test_what_fails_at_the_api_is_the_same_on_the_dashboards() -> None:
 
 
 def test_drops_leave_out_what_the_checks_leave_out() -> None:
-    ends = {reason for _, reason in (*NORMAL_ENDS, *PLANNED)}
+    ends = {reason for _, reason in (*NORMAL_ENDS, *PLANNED_ENDS)}
     asked = [plain(rule["expr"]) for rule in rules() if "softphone_disconnects_total" in rule["expr"]]
     assert len(asked) == 3
     for expr in asked:
@@ -152,7 +152,7 @@ def test_drops_leave_out_what_the_checks_leave_out() -> None:
         assert (label, operator, set(values.split("|"))) == ("reason", "!~", ends)
     elsewhere = {pair for pair in KNOWN["softphone_disconnects_total"].combinations if pair[1] in ends}
     assert elsewhere == {
-        (str(layer), reason) for layer, reason in (*NORMAL_ENDS, *PLANNED)
+        (str(layer), reason) for layer, reason in (*NORMAL_ENDS, *PLANNED_ENDS)
     }  # by reason alone is enough
 
 
