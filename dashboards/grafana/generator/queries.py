@@ -6,14 +6,14 @@ because a step of a graph is too short for probes that run once a minute.
 
 from __future__ import annotations
 
-from monitor.oncall.checks import NORMAL_ENDS, PLANNED
+from monitor.facts.failures import NORMAL_ENDS, PLANNED_ENDS
 
 SITE = 'site=~"$site"'
 RATE = "$__rate_interval"
 NOW = "5m"  # long enough for a few samples of every probe, short enough to show at 10:05 what began at 10:00
 PINGS = f'{SITE},channel=~"xmpp|notification"'  # WebSocket pings are answered by the platform's edge
 # Normal ends of a call and planned moves are no drops, as in the on-call check.
-_NO_DROPS = "|".join(reason for _, reason in (*PLANNED, *NORMAL_ENDS))
+_NO_DROPS = "|".join(reason for _, reason in (*PLANNED_ENDS, *NORMAL_ENDS))
 REAL_DROPS = f'{SITE},reason!~"{_NO_DROPS}"'
 NOT_OK = 'outcome!~"ok|late"'  # `late` comes on top of the timeout of the same ping
 ON_TIME_OR_NOT = 'outcome!="late"'
