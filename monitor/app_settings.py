@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
+from monitor.config.fleet import shard_count
 from monitor.config.model import GatheringProbe, Settings
 from monitor.config.values import is_loopback_url
 from monitor.genesys.rest import OPERATIONS
 from monitor.media.server_url import read_server_url
 from monitor.outputs.metrics import MetricsOptions
 from monitor.probes.child import environment
+from monitor.probes.fleet import processors
 from monitor.probes.service import SERVICE
 from monitor.probes.table import agent_of, needs_service
 from monitor.web.live.attempts import SESSION, ProbeName
@@ -35,6 +37,7 @@ def metrics_options(settings: Settings) -> MetricsOptions:
     """What the settings make known about label sets."""
     gatherings = [probe for probe in settings.probes if isinstance(probe, GatheringProbe)]
     in_use = {agent_of(probe) for probe in settings.probes}  # an agent that no probe names has no session
+    shards = tuple(f"shard{index}" for index in range(_shards(settings)))
     own_servers = tuple(probe.name for probe in gatherings if probe.stun or probe.turn)
     return MetricsOptions(
         per_agent=settings.metrics.per_agent,
@@ -49,6 +52,8 @@ def metrics_options(settings: Settings) -> MetricsOptions:
         stun_servers=_servers(url for probe in gatherings for url in probe.stun),
         turn_servers=_servers(server.url for probe in gatherings for server in probe.turn),
         operations=OPERATIONS,
+        processes=("main", "prober", *shards),
+        sinks=("metrics", "page", "journal", "prober", *shards),
     )
 
 
@@ -90,8 +95,13 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
         "exporter": (old.exporter, new.exporter),
         "journal": (old.journal, new.journal),
         "metrics.per_agent": (old.metrics.per_agent, new.metrics.per_agent),
+        "fleet (number of media processes)": (_shards(old), _shards(new)),
     }
     return [f"{where}: cannot change without a restart" for where, (a, b) in fixed.items() if a != b]
+
+
+def _shards(settings: Settings) -> int:
+    return shard_count(settings.fleet, processors())
 
 
 def product_version() -> str:

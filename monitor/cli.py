@@ -143,15 +143,24 @@ def simulate(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Keep what is printed there too, a file a value; its secret and token are used again.",
+            help="Keep what is printed there too, a file a value; its secret and tokens are used again.",
         ),
     ] = None,
+    softphones: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="With --credentials: tokens for so many softphones, and monitor.yaml, with which `run` holds them.",
+        ),
+    ] = 1,
 ) -> None:
     """The Genesys Cloud simulator alone. Prints one JSON line with its addresses and credentials when ready."""
     from monitor.simulator.server import simulate as serve
 
     if (tls_cert is None) != (tls_key is None):
         raise typer.BadParameter("--tls-cert and --tls-key are needed together")
+    if softphones > 1 and credentials is None:
+        raise typer.BadParameter("--softphones needs --credentials, the folder for their tokens")
     certificate = (tls_cert, tls_key) if tls_cert and tls_key else None
     raise typer.Exit(
         serve(
@@ -164,8 +173,32 @@ def simulate(
             certificate=certificate,
             advertise=advertise,
             credentials=credentials,
+            softphones=softphones,
         )
     )
+
+
+@app.command()
+def bench(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SECTION",
+            help="cpu, scale, accuracy, detection, scrape, analysis or simulator; repeatable. By default all of them.",
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few and short runs: tells that it works, not how well.")
+    ] = False,
+    json_out: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+) -> None:
+    """What the monitor costs, how exact it is and how soon it notices, by SIMULATED load on this machine alone.
+
+    Takes some 40 minutes on two cores that do nothing else. Ctrl-C ends it, and every process it has started.
+    """
+    from monitor.commands.bench.command import BenchOptions, run_bench
+
+    raise typer.Exit(run_bench(BenchOptions(tuple(only or ()), quick, json_out)))
 
 
 add_publish_words(app)

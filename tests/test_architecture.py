@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
 }
 ONE_IMPORTER = {
-    "aiortc": {"media/peer.py", "media/private_names.py"},
+    "aiortc": {"media/peer.py", "media/private_names.py", "media/stock_media.py", "commands/bench/stock.py"},
     "prometheus_client": {"outputs/metrics.py"},
     "sqlite3": {"outputs/journal.py"},
     "typer": {"cli.py", "cli_check.py", "cli_publish.py", "cli_verdict.py"},
@@ -38,6 +38,7 @@ ONE_IMPORTER = {
 }
 PURE = (
     "analysis/**/*.py",
+    "commands/bench/figures.py",
     "config/document.py",
     "config/rules.py",
     "config/values.py",
@@ -49,7 +50,7 @@ PURE = (
             *("backoff", "calls", "channel_messages", "client_stanzas", "events", "ice_fetch", "ice_list", "incoming"),
             *("jingle_messages", "json_values", "keepalive", "life_signs", "reconnect", "regions", "requests"),
             *("rest_messages",),
-            *("sdp_over_xmpp", "services", "session", "stanzas", "states"),
+            *("sdp_over_xmpp", "services", "session", "silence", "stanzas", "states"),
         )
     ),
     *(
@@ -63,6 +64,8 @@ PURE = (
                 "progress",
                 "reception",
                 "round_trip",
+                "rtcp",
+                "rtp",
                 "sdp_text",
                 "server_url",
             ),

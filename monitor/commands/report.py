@@ -64,7 +64,12 @@ def _refuse(lines: list[str]) -> int:
 
 def _lines(found: Judged, *, as_json: bool) -> list[str]:
     if not as_json:
-        return verdict_lines(found.result, margin=found.rules.margin, alpha=found.rules.alpha, zone=found.rules.zone)
+        from monitor.analysis.timeline.drop_kinds import drop_kinds
+        from monitor.commands.drop_kinds_text import drop_kind_lines
+
+        rules = found.rules
+        verdict = verdict_lines(found.result, margin=rules.margin, alpha=rules.alpha, zone=rules.zone)
+        return [*verdict, *drop_kind_lines(drop_kinds(found.evidence))]
     from monitor.analysis.verdict.result import to_json
 
     for warning in found.result.warnings:

@@ -84,7 +84,7 @@ def _outcomes(result: Result) -> Iterator[str]:
         return
     rows: list[tuple[str, ...]] = [OUTCOME_COLUMNS]
     rows += [outcome_row(one) for one in result.outcomes]
-    yield from _table("outcomes, tested together:", rows)
+    yield from table_lines("outcomes, tested together:", rows)
 
 
 def outcome_row(one: OutcomeResult) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ def _sites(result: Result) -> Iterator[str]:
     if len(result.sites) > 1:
         rows = [("site", "drops", "smallest p")]
         rows += [(one.site or UNNAMED, ratio(one.rate_ratio), probability(one.p_value)) for one in result.sites]
-        yield from _table("sites:", rows)
+        yield from table_lines("sites:", rows)
 
 
 def order_words(result: Result) -> Iterator[str]:
@@ -191,7 +191,7 @@ def _strategies(strategies: Sequence[StrategyResult]) -> Iterator[str]:
             (one.strategy or UNNAMED, str(one.windows), amount(one.events_in), ratio(one.rate_ratio))
             for one in strategies
         ]
-        yield from _table("ways of publishing:", rows)
+        yield from table_lines("ways of publishing:", rows)
 
 
 def exposure_words(result: Result) -> Iterator[str]:
@@ -225,7 +225,8 @@ def _wrapped(text: str) -> list[str]:
     )
 
 
-def _table(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def table_lines(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """A table for a terminal: its title, then a line a row."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     yield title
     for row in rows:

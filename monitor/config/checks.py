@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from monitor.config.document import KeyPath
-from monitor.config.model import Agent, Exporter, Genesys, PublishJob, named
+from monitor.config.model import Agent, Exporter, Fleet, Genesys, PublishJob, named
 from monitor.config.probes import (
     ApiProbe,
     CallProbe,
@@ -37,21 +37,23 @@ class Conflict:
 class Draft:
     """The parts that are sound by themselves, at their places in the file; parts with faults of their own are left out.
 
-    agent_names and has_client are what the file says, sound or not, so that one fault is not told twice.
+    agent_names, has_client and has_call are what the file says, sound or not, so that one fault is not told twice.
     """
 
     has_client: bool
+    has_call: bool
     agent_names: frozenset[str]
     genesys: Genesys | None
     agents: dict[int, Agent]
     probes: dict[int, ProbeSettings]
     publish: dict[int, PublishJob]
     exporter: Exporter | None
+    fleet: Fleet | None
 
 
 def conflicts(draft: Draft) -> list[Conflict]:
     """Every conflict, in no particular order."""
-    found = [*_genesys(draft), *_agents(draft), *_names(draft), *_publish(draft), *_exporter(draft)]
+    found = [*_genesys(draft), *_agents(draft), *_names(draft), *_publish(draft), *_exporter(draft), *_fleet(draft)]
     for index, probe in draft.probes.items():
         here: KeyPath = ("probes", index)
         found += [*_needs(draft, here, probe), *_probe(draft, here, probe)]
@@ -140,6 +142,19 @@ def _exporter(draft: Draft) -> Iterator[Conflict]:
     if not is_loopback(exporter.host) and exporter.token is None:
         allowed = "an address off loopback needs token_env or token_file"
         yield Conflict(("exporter", "listen"), exporter.listen, allowed)
+
+
+def _fleet(draft: Draft) -> Iterator[Conflict]:
+    """More softphones than carry calls by themselves: there have to be agents, and a call probe to repeat for them."""
+    agents = draft.fleet.agents if draft.fleet else 1
+    if agents == 1:
+        return
+    if agents > len(draft.agent_names):
+        listed = len(draft.agent_names)
+        allowed = f"no more than genesys.agents lists ({listed}), each a user of its own, is needed"
+        yield Conflict(("fleet", "agents"), agents, allowed)
+    if not draft.has_call:
+        yield Conflict(("fleet", "agents"), agents, "a probe of kind call, to repeat for them, is needed")
 
 
 def _needs(draft: Draft, here: KeyPath, probe: ProbeSettings) -> Iterator[Conflict]:

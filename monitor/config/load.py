@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 
 from monitor.config.checks import MISSING, Conflict, Draft, conflicts
 from monitor.config.document import LARGEST_BYTES, Document, Flaw, KeyPath, read
-from monitor.config.model import Agent, Exporter, Genesys, PublishJob, Settings
+from monitor.config.fleet import expanded
+from monitor.config.model import Agent, Exporter, Fleet, Genesys, PublishJob, Settings
 from monitor.config.probes import GatheringProbe, Part, ProbeSettings
 from monitor.config.rules import FROM_FILE
 from monitor.config.schema import allowed_of, keys, part_at, probe_kinds
@@ -52,7 +53,8 @@ class ConfigErrors(Exception):  # noqa: N818 - the plural is the point
 def load(path: Path, env: Mapping[str, str] | None = None) -> Settings:
     """The settings in a file. Raises ConfigErrors with every problem, in the order of the file's lines.
 
-    With `env`, a file without another problem must also find there every credential that it names.
+    With `env`, a file without another problem must also find there every credential that it names. What `fleet` asks
+    for is carried out (fleet.py): the probes are those of the file and the repeated ones.
     """
     settings, document = _load(path)
     missing = [
@@ -61,7 +63,7 @@ def load(path: Path, env: Mapping[str, str] | None = None) -> Settings:
     ]
     if missing:
         raise ConfigErrors(_in_order(missing))
-    return settings
+    return expanded(settings)
 
 
 def missing_credentials(settings: Settings, env: Mapping[str, str]) -> list[Problem]:
@@ -108,17 +110,19 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
 def _draft(data: dict[str, Any]) -> Draft:
     genesys = data.get("genesys")
     inside: dict[str, Any] = genesys if isinstance(genesys, dict) else {}
-    agents = _items(inside.get("agents"))
+    agents, probes = _items(inside.get("agents")), _items(data.get("probes"))
     return Draft(
         has_client=inside.get("client") is not None,
+        has_call=any(isinstance(probe, dict) and probe.get("kind") == "call" for probe in probes),
         agent_names=frozenset(a["name"] for a in agents if isinstance(a, dict) and isinstance(a.get("name"), str)),
         genesys=_sound(Genesys, {k: v for k, v in inside.items() if k != "agents"})
         if isinstance(genesys, dict)
         else None,
         agents=_all_sound(Agent, agents),
-        probes=dict(_sound_probes(_items(data.get("probes")))),
+        probes=dict(_sound_probes(probes)),
         publish=_all_sound(PublishJob, _items(data.get("publish"))),
         exporter=_sound(Exporter, data.get("exporter", {})),
+        fleet=_sound(Fleet, data.get("fleet", {})),
     )
 
 

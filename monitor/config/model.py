@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from monitor.config.probes import (
-    NOT_YET,
     ApiProbe,
     CallProbe,
     GatheringProbe,
@@ -231,9 +230,14 @@ class Page(Part):
 class Fleet(Part):
     """How many synthetic softphones, and over how many media processes they are spread."""
 
-    agents: Count = Field(default=1, description="Synthetic softphones at once.")
+    agents: Count = Field(
+        default=1,
+        description="Synthetic softphones that carry calls at once. Where fewer have a `call` probe, the first call "
+        "probe is repeated for further agents of `genesys.agents`, in their order, each with its signalling session.",
+    )
     shards: Annotated[Literal["auto"] | int, BeforeValidator(AutoOrWhole(Whole(1, 64)))] = Field(
-        default="auto", description="Media processes; `auto` follows the number of processors."
+        default="auto",
+        description="Media processes. `auto`: one for every 150 softphones, but no more than there are processors.",
     )
 
 
@@ -270,7 +274,7 @@ class Settings(Part):
     journal: Journal = Field(default=Journal(), description="Memory on disk.")
     metrics: Metrics = Field(default=Metrics(), description="What /metrics shows.")
     page: Page = Field(default=Page(), description="Other sites on the live page.")
-    fleet: Fleet = Field(default=Fleet(), json_schema_extra=NOT_YET, description="Size of the synthetic fleet.")
+    fleet: Fleet = Field(default=Fleet(), description="Size of the synthetic fleet.")
     calendar: Calendar | None = Field(
         default=None, description="Working hours and holidays, for the verdict. Default: every hour counts."
     )

@@ -17,6 +17,7 @@ from monitor.config.values import (
     Interface,
     Interval,
     Name,
+    ProbeName,
     StunUrl,
     Timeout,
     TurnUrl,
@@ -75,7 +76,7 @@ def timeout(seconds: float) -> float:
 
 
 class _Probe(Part):
-    name: Name = Field(
+    name: ProbeName = Field(
         default="",
         description="Name in metrics, journal and `/probe?target=`. "
         "Default: the kind and its number, such as `heartbeat-1`.",

@@ -80,6 +80,25 @@ class Text:
 
 
 @dataclass(frozen=True)
+class OfProgram:
+    """Text that fits a rule; from programs, never from a file, also text of a pattern that is theirs alone."""
+
+    rule: Text
+    pattern: str
+
+    @property
+    def allowed(self) -> str:
+        """The rule in words."""
+        return self.rule.allowed
+
+    def __call__(self, value: object, info: ValidationInfo) -> str:
+        """The text itself."""
+        if info.context != FROM_FILE and isinstance(value, str) and re.fullmatch(self.pattern, value):
+            return value
+        return self.rule(value)
+
+
+@dataclass(frozen=True)
 class Checked:
     """Text that a function accepts (returning it, cleaned) or refuses with a ValueError."""
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator
 
-from monitor.config.rules import Checked, Duration, OneOf, Switch, Text, Whole
+from monitor.config.rules import Checked, Duration, OfProgram, OneOf, Switch, Text, Whole
 
 REGIONS = (
     "us-east-1",
@@ -113,15 +113,10 @@ _DAY = "(?:mon|tue|wed|thu|fri|sat|sun)"
 _DAYS = f"{_DAY}(?:-{_DAY})?(?:,{_DAY}(?:-{_DAY})?)*"
 _CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 
-Name = Annotated[
-    str,
-    BeforeValidator(
-        Text(
-            "a name of letters, digits, dots, hyphens and underscores (up to 64, a letter or digit first)",
-            r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
-        )
-    ),
-]
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_NAME_RULE = Text("a name of letters, digits, dots, hyphens and underscores (up to 64, a letter or digit first)", _NAME)
+Name = Annotated[str, BeforeValidator(_NAME_RULE)]
+ProbeName = Annotated[str, BeforeValidator(OfProgram(_NAME_RULE, f"{_NAME}/{_NAME}"))]
 EnvName = Annotated[
     str,
     BeforeValidator(

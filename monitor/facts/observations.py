@@ -11,6 +11,8 @@ from monitor.facts.ice import CandidateType, ServerResult, Signature
 AGENTS = "agents"  # the probe's name on what is told of working agents in a simulated history
 IMPORTED = "import"  # and on what was imported: neither says that a monitor was measuring then
 SUSPECT_SHARE = 0.10  # a sample is suspect when our own loop lag exceeds this share of it
+CALLBACK_CLOCK = "callback"
+JITTER_WEIGHT = 8.0  # one late arrival shifts two transits, and each enters with a 16th (RFC 3550, 6.4.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,26 @@ class ConnectionChanged(Observation):
     reconnect: str = ""
     seconds: float | None = None
 
+    def measured_s(self) -> float | None:
+        """The reconnection's time."""
+        return self.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceObserved(Observation):
+    """A signalling session fell silent by our own watch, or was heard again. It stands in both cases: this is no drop.
+
+    seconds: since the last sign of life, or, at the end, how long the silence was. where: `path` (what we sent is not
+    acknowledged by TCP), `server` (it is, and nobody answers), "" where that cannot be told. A silence that ends in a
+    drop is ended by that one's ConnectionChanged.
+    """
+
+    kind: ClassVar[str] = "silence"
+    agent: str
+    silent: bool
+    seconds: float
+    where: str = ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnected(Observation):
@@ -144,10 +166,14 @@ class MediaSampled(Observation):
     packets_received: int
     agent: str = ""
     conversation_id: str = ""
+    arrival_clock: str = ""  # kernel: own lag does not shift arrivals; callback: it does; empty: not told
 
     def measured_s(self) -> float | None:
-        """The media round trip."""
-        return self.rtt_s
+        """The media round trip; of arrivals noted by a callback also what jitter tells of lag, if that is less."""
+        told = [] if self.rtt_s is None else [self.rtt_s]
+        if self.jitter_s is not None and self.arrival_clock == CALLBACK_CLOCK:
+            told.append(JITTER_WEIGHT * self.jitter_s)
+        return min(told, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,12 +221,26 @@ class SlotSkipped(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnLagObserved(Observation):
-    """How late our own event loop ran, over the last second. process: main, prober, shard0, ..."""
+    """How late our own event loop ran over the last second (`over_s`), and what may have kept it from measuring.
+
+    process: main, prober, shard0, ... None: the system does not tell. Journals of before have the first three alone.
+    """
 
     kind: ClassVar[str] = "own_lag"
     process: str
     lag_samples_s: tuple[float, ...]
     lateness_samples_s: tuple[float, ...] = ()
+    over_s: float = 1.0
+    waited_s: float | None = None  # ready to run, while every processor was given to somebody else
+    turns: int = 0  # how often it got a processor meanwhile
+    steal_ratio: float | None = None  # share of the machine's processor time that its hypervisor gave away; main's only
+    slots_due: int = 0  # 20 ms slots of media to be sent
+    slots_missed: int = 0  # of them, those not sent for being late
+    socket_drops: int = 0  # datagrams dropped by the kernel, as we had not read those before them
+    gc_pauses_s: tuple[float, ...] = ()
+    executor_queue: int | None = None  # jobs of the default executor that wait for a thread
+    dns_lookups_s: tuple[float, ...] = ()  # those answered
+    dns_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

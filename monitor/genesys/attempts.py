@@ -54,16 +54,28 @@ def outcome_of(setback: Setback, *, fatal: bool) -> Outcome:
     return Outcome(setback.failure, fatal=fatal, retry_after_s=setback.retry_after_s)
 
 
-def dropped(ending: Ending, heard_mono_s: float, clock: Clock, *, was_connected: bool = True) -> Dropped:
-    """A drop noticed now, by a connection that last heard from the other side at `heard_mono_s`."""
-    noticed_wall_s = clock.wall_s()
+def dropped(
+    ending: Ending,
+    heard_mono_s: float,
+    clock: Clock,
+    *,
+    was_connected: bool = True,
+    noticed_mono_s: float | None = None,
+) -> Dropped:
+    """The drop of a connection that last heard from the other side at `heard_mono_s`.
+
+    noticed_mono_s: when its silence was noticed before; without that, or if it was heard since, it is noticed now.
+    """
+    now_wall_s, now_mono_s = clock.wall_s(), clock.mono_s()
+    if noticed_mono_s is None or noticed_mono_s < heard_mono_s:
+        noticed_mono_s = now_mono_s
     return Dropped(
         layer_reason=ending.reason,
         code=ending.code,
         detail=ending.failure.detail,
-        # by the monotonic clock, so that a stepped wall clock cannot turn the interval round
-        last_good_wall_s=noticed_wall_s - (clock.mono_s() - heard_mono_s),
-        noticed_wall_s=noticed_wall_s,
+        # both by the monotonic clock, so that a stepped wall clock cannot turn the interval round
+        last_good_wall_s=now_wall_s - (now_mono_s - heard_mono_s),
+        noticed_wall_s=now_wall_s - (now_mono_s - noticed_mono_s),
         will_reconnect=not ending.fatal,
         was_connected=was_connected,
     )

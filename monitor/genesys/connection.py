@@ -38,8 +38,9 @@ _DROPS_BEFORE_CONNECTED = frozenset({"malformed", "ice_servers"})
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOptions:
-    """keepalive: client (the SDK's default) or server. detect_after_s: faster loss detection than the softphone's.
+    """keepalive: client (the SDK's default) or server. detect_after_s: ends a silent session sooner than the softphone.
 
+    watch_silence: tell a silence within silence.NOTICED_AFTER_S, and end the session no sooner for it.
     topics: subscribed over the stream; `{id}` stands for the agent's user id. interface: the network interface to bind.
     resource: the XMPP resource, kept over every reconnect; a random one when empty, as the real client makes it.
     """
@@ -47,6 +48,7 @@ class ConnectionOptions:
     name: str = "agent"
     keepalive: str = "client"
     detect_after_s: float | None = None
+    watch_silence: bool = True
     resource: str = ""
     topics: tuple[str, ...] = ("v2.users.{id}.conversations",)
     backoff: BackoffOptions = field(default_factory=BackoffOptions)
@@ -248,6 +250,7 @@ class SoftphoneConnection:
             topics=tuple(topic.replace("{id}", self._account.user_id) for topic in self._options.topics),
             keepalive=self._options.keepalive,
             detect_after_s=self._options.detect_after_s,
+            watch_silence=self._options.watch_silence,
             id_prefix=secrets.token_hex(6),
             attempt_timeout_s=max(0.0, ATTEMPT_TIMEOUT_S - spent_s),
             limit_bytes=self._options.limit_bytes,
@@ -269,4 +272,5 @@ class SoftphoneConnection:
         assert self._stream is not None
         if was_connected:
             self._since_s = self._clock.mono_s()
-        self._on_event(dropped(ending, self._stream.heard_mono_s, self._clock, was_connected=was_connected))
+        heard_s, noticed_s = self._stream.heard_mono_s, self._stream.session.silence_noticed_s
+        self._on_event(dropped(ending, heard_s, self._clock, was_connected=was_connected, noticed_mono_s=noticed_s))

@@ -43,7 +43,7 @@ class Online(Event):
 class Connected(Event):
     """The session is up. reconnect: "" the first time, then `soft` or `hard`.
 
-    seconds: since the first attempt, or, on a reconnect, since the drop was noticed.
+    seconds: since the first attempt, or, on a reconnect, since the end of the session before.
     """
 
     reconnect: str
@@ -54,6 +54,7 @@ class Connected(Event):
 class Dropped(Event):
     """A session ended without our wish, as an interval of Unix seconds [last_good_wall_s, noticed_wall_s].
 
+    Noticed is when our own watch noticed the silence that it ended in, where that was before the end.
     layer_reason: one of DISCONNECT_REASONS[Layer.SIGNALLING]. was_connected: False when an attempt that had already
     opened its socket was torn down (malformed input, ICE servers not delivered) before `Connected`.
     """
@@ -65,6 +66,25 @@ class Dropped(Event):
     noticed_wall_s: float
     will_reconnect: bool
     was_connected: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceNoticed(Event):
+    """A question of our own stayed unanswered; the connection stands, as a real softphone's would.
+
+    seconds: since the last sign of life. where: `path` when what we sent is not even acknowledged by TCP, `server` when
+    it is, and nobody answers; "" where the system does not tell.
+    """
+
+    seconds: float
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceEnded(Event):
+    """The other side was heard again after a SilenceNoticed; seconds: how long it was silent. It was no drop."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,16 @@ from monitor.facts.failures import Fault, Reason, failure
 from monitor.facts.ice import IceServer
 from monitor.genesys import client_stanzas, stanzas
 from monitor.genesys.calls import CallSignalling
-from monitor.genesys.events import Event, IceServersFetched, Online, PhaseTimed, PongReceived, RequestFailed
+from monitor.genesys.events import (
+    Event,
+    IceServersFetched,
+    Online,
+    PhaseTimed,
+    PongReceived,
+    RequestFailed,
+    SilenceEnded,
+    SilenceNoticed,
+)
 from monitor.genesys.ice_fetch import IceFetch
 from monitor.genesys.ice_list import IceList, OnDone
 from monitor.genesys.incoming import Incoming
@@ -20,6 +29,7 @@ from monitor.genesys.jingle_messages import build_jingle_message
 from monitor.genesys.life_signs import LifeSigns
 from monitor.genesys.requests import IQ_TIMEOUT_S, Reply, Request, Requests, domain
 from monitor.genesys.services import SERVER_PINGS_NODE, build_subscribe
+from monitor.genesys.silence import SilenceWatch
 from monitor.genesys.states import PHASE_OF, TRANSITIONS, Ending, Input, SessionOptions, State
 
 RETRYABLE_SASL = frozenset(
@@ -39,6 +49,7 @@ class Session:
         self._incoming = Incoming(calls, self._send, self._emit)
         self._ice = IceList(self._fetch_ice, self._emit)
         self._life = LifeSigns(self.request, options.detect_after_s)
+        self._silence = SilenceWatch(self._ask_silent)
         self._needs_session = False
         self._server_pings = False
         self._attempt_ends_s: float | None = None
@@ -64,6 +75,7 @@ class Session:
         except stanzas.StanzaError as error:
             self.refuse(error, now)
             return
+        self._note_silence_end(self._silence.heard(now))
         # an answer to a measurement of ours is no sign of life that the softphone would have had
         if not measured:
             self._life.heard(now)
@@ -104,6 +116,7 @@ class Session:
             self._attempt_ends_s,
             self._requests.next_deadline(),
             self._life.deadline(),
+            self._silence.deadline(),
             self._ice.deadline(),
         )
         return min((moment for moment in moments if moment is not None), default=None)
@@ -124,6 +137,11 @@ class Session:
     def online(self) -> bool:
         """True from `connected` on until the end."""
         return self.state is State.ONLINE
+
+    @property
+    def silence_noticed_s(self) -> float | None:
+        """When our own watch noticed the silence that still lasts, monotonic seconds; None while there is none."""
+        return self._silence.noticed_s
 
     @property
     def ice_servers(self) -> tuple[IceServer, ...]:
@@ -197,6 +215,8 @@ class Session:
 
     def _enter_online(self, now: float) -> None:
         self._life.start(now, server_pings=self._server_pings)
+        if self._options.watch_silence:
+            self._silence.start(now)
         self._emit(Online())
         self._ice.refresh(now)
         self._subscribe_topics(now)
@@ -240,6 +260,15 @@ class Session:
         service = self._options.pubsub_service
         request = Request("subscribe", service, IQ_TIMEOUT_S, on_reply)
         self.request(request, lambda iq_id: build_subscribe(iq_id, service, node, self._options.bare_jid), now)
+
+    def _ask_silent(self, now: float) -> None:
+        """What a real softphone's own ping asks; the answer is heard like anything else."""
+        request = Request("silence", "", IQ_TIMEOUT_S, lambda reply, at: None, measuring=True)
+        self.request(request, client_stanzas.build_ping, now)
+
+    def _note_silence_end(self, lasted_s: float | None) -> None:
+        if lasted_s is not None:
+            self._emit(SilenceEnded(lasted_s))
 
     def _note_failure(self, reply: Reply, now: float) -> None:
         if reply.failure is not None and self.ending is None:
@@ -293,7 +322,12 @@ class Session:
     # --- the end --------------------------------------------------------------------------------------------------
 
     def _watch(self, now: float) -> None:
-        loss = self._life.tick(now) if self.ending is None else None
+        if self.ending is not None:
+            return
+        silent_s = self._silence.tick(now)
+        if silent_s is not None:
+            self._emit(SilenceNoticed(silent_s))
+        loss = self._life.tick(now)
         if loss is not None:
             self._end(Ending(*loss, hard=bool(self._life.displacement)), now)
 

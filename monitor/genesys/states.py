@@ -86,6 +86,7 @@ class Ending:
 class SessionOptions:
     """What one stream needs. keepalive: client or server. detect_after_s: faster loss detection than the softphone's.
 
+    watch_silence: notice a silent stream early, by questions that a softphone would not send; it ends no sooner for it.
     id_prefix: makes request ids unique among connections. attempt_timeout_s: what is left of the attempt's 15 s.
     """
 
@@ -96,6 +97,7 @@ class SessionOptions:
     topics: tuple[str, ...] = ()
     keepalive: str = "client"
     detect_after_s: float | None = None
+    watch_silence: bool = False
     id_prefix: str = "m"
     attempt_timeout_s: float = ATTEMPT_TIMEOUT_S
     limit_bytes: int = LIMIT_BYTES

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import socket
 import ssl
-import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -35,12 +34,12 @@ from monitor.facts.clock import Clock
 from monitor.facts.failures import Failure, Reason, failure, reason_of_status
 from monitor.genesys.events import CertificateSeen, PhaseTimed
 from monitor.genesys.network_errors import reason_of_os_error
+from monitor.genesys.tcp_info import TcpInfo, read_tcp_info
 from monitor.genesys.trust import trusting_the_system
 
 # its debug log would print frames, and with them tokens and channel ids
 _LOGGER = logging.Logger("websockets.client", logging.WARNING)
 CLOSE_TIMEOUT_S = 1.0  # the real client waits this long for the server's close
-TCP_INFO_RTT_OFFSET = 68  # tcpi_rtt in struct tcp_info of linux/tcp.h, microseconds
 _IP_BOUND_IF = 25  # macOS netinet/in.h
 
 
@@ -81,14 +80,16 @@ class MeasuredWebSocket(ClientConnection):
 
     def tcp_rtt_s(self) -> float | None:
         """The kernel's smoothed TCP round trip in seconds; None where the system does not tell (Linux does)."""
-        sock = self.transport.get_extra_info("socket")
-        if sock is None or not sys.platform.startswith("linux"):
-            return None
-        try:
-            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_RTT_OFFSET + 4)
-        except OSError:
-            return None
-        return int(struct.unpack_from("=I", info, TCP_INFO_RTT_OFFSET)[0]) / 1e6
+        info = self._tcp_info()
+        return None if info is None else info.rtt_s
+
+    def silent_at(self) -> str:
+        """Where a silence is, by what TCP has acknowledged: `path`, `server`, or "" where that cannot be told."""
+        info = self._tcp_info()
+        return "" if info is None else info.silent_at()
+
+    def _tcp_info(self) -> TcpInfo | None:
+        return read_tcp_info(self.transport.get_extra_info("socket"))
 
 
 async def open_websocket(

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from websockets.exceptions import ConnectionClosed
 
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Failure, Reason, failure
-from monitor.genesys.events import Event, IceServersFetched, PingResult, PongReceived
+from monitor.genesys.events import Event, IceServersFetched, PingResult, PongReceived, SilenceNoticed
 from monitor.genesys.pings import PingBook, not_connected, timed_out
 from monitor.genesys.requests import Reply, Request
 from monitor.genesys.session import Session
@@ -143,11 +144,15 @@ class XmppStream:
         if self._outgoing:
             self._writable.set()
         for event in self._session.events():
-            self._on_event(event)
+            self._on_event(self._located(event))
         if self._session.ending is not None and not self._ended.is_set():
             self._ended.set()
             self._on_ending(self._session.ending)  # at once: closing in order may take a second
         self._set_timer()
+
+    def _located(self, event: Event) -> Event:
+        """A silence with where it is, by what the kernel knows."""
+        return replace(event, where=self._websocket.silent_at()) if isinstance(event, SilenceNoticed) else event
 
     def _set_timer(self) -> None:
         if self._timer is not None:

@@ -1,55 +1,208 @@
-"""aioice's ICE agent with what a measuring peer needs: fair consent, triggered checks, the moment of nomination."""
+"""aioice's ICE agent as a browser would do it: every server asked, fair consent, triggered checks, nomination told."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aioice import Candidate, Connection, TransportPolicy, stun
+from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import CandidatePair, StunProtocol
 
 from monitor.facts.clock import Clock, SystemClock
+from monitor.facts.ice import IceServer, ServerResult
+from monitor.media.ice_consent import INTERVAL_S, Consent
+from monitor.media.ice_gathering import SERVERS_LIMIT, ServerGathering
+from monitor.media.ice_question import Question
 from monitor.media.interfaces import HostAddress, host_addresses
-from monitor.media.private_names import fall_silent, impair, limit_receive_buffer
+from monitor.media.private_names import fall_silent, impair
+from monitor.media.udp_transport import open_udp
 
-CONSENT_INTERVAL_S = 5.0  # RFC 7675 section 5.1, each varied by 0.8 to 1.2
-CONSENT_RETRANSMISSIONS = 3  # an answer is accepted for 7.5 s; stock aioice gives up after 0.5 s
+GATHER_CAP_S = 40.0  # Chromium 156 gives a dead server 39.9 s
+FIRST_CANDIDATE_LIMIT_S = 15.0  # without any candidate there is nothing to answer with: as long as checks may take
+CONSENT_INTERVAL_S = INTERVAL_S
+OPEN_QUESTIONS = 32  # consent checks whose answer still counts
 
 
 class IceConnection(Connection):
     """One ICE agent. Its owner sets the attributes below before gathering.
 
+    gather_timeout_s: how long gathering holds up the answer; slower servers are waited for until gather_cap_s, and
+    what they give is used while no pair is nominated. on_candidate: told each candidate (`candidate:...`) as it comes.
+    results: of the servers that have one, in the order of `servers`. rtt_s: the last consent check's round trip.
     close_reason tells why it closed by itself: `consent_expired`, or `path_lost` (socket or TURN allocation gone).
+    restarts: ICE restarts that the other side asked for, by `note_remote`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.clock: Clock = SystemClock()
         self.interface: str | None = None
+        self.servers: Sequence[IceServer] = ()
         self.gather_timeout_s = 5.0
+        self.gather_cap_s = GATHER_CAP_S
         self.consent_timeout_s = 30.0
         self.on_nominated: Callable[[float], None] = lambda at_mono_s: None
-        self.consent_mono_s: float | None = None
+        self.on_candidate: Callable[[str], None] = lambda line: None
         self.close_reason = ""
+        self.restarts = 0
+        self._asking: dict[int, asyncio.Task[ServerResult]] = {}
+        self._gathering: ServerGathering | None = None
+        self._found: list[Candidate] = []
+        self._nothing_more = asyncio.Event()  # to wait for: there is a candidate, or no server is left
+        self._answered_with = False  # gathering holds up nobody any more
+        self._fate: Callable[[bytes], float | None] | None = None
+        self._vanished = False
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._consent: Consent | None = None
+        self._questions: deque[Question] = deque()
         self._requests: dict[CandidatePair, stun.Message] = {}
         self._told_nominated = False
+
+    @property
+    def consent_mono_s(self) -> float | None:
+        """When the other side last agreed to be sent to; None before a pair was nominated."""
+        return None if self._consent is None else self._consent.answered_mono_s
+
+    @property
+    def rtt_s(self) -> float | None:
+        """The round trip of the last consent check that was answered."""
+        return None if self._consent is None else self._consent.rtt_s
+
+    @property
+    def results(self) -> tuple[ServerResult, ...]:
+        """What became of each server, in their order; those still being asked are not in it yet."""
+        done = (task for _, task in sorted(self._asking.items()) if task.done() and not task.cancelled())
+        return tuple(task.result() for task in done)
+
+    @property
+    def gathering(self) -> bool:
+        """Whether a server is still being asked."""
+        return any(not task.done() for task in self._asking.values())
+
+    def note_remote(self, ufrag: str) -> bool:
+        """The other side describes itself again: True, and counted, when that is an ICE restart (RFC 8445 section 9).
+
+        aioice knows no restart: its owner starts a new agent, and the calls go on with that.
+        """
+        restarted = self.remote_username is not None and ufrag != self.remote_username
+        self.restarts += restarted
+        return restarted
 
     async def get_component_candidates(
         self, component: int, addresses: list[str], timeout: int | float = 5
     ) -> list[Candidate]:
-        """As aioice, but on our choice of addresses and with our own limit."""
-        if self._transport_policy is TransportPolicy.ALL:
-            addresses = [address.host for address in candidate_addresses(self.interface)]
-        candidates: list[Candidate] = await super().get_component_candidates(
-            component,
-            addresses,
-            self.gather_timeout_s,  # type: ignore[arg-type]
+        """In place of aioice's: our choice of addresses, all servers, and no longer wait than `gather_timeout_s`."""
+        all_of_them = self._transport_policy is TransportPolicy.ALL
+        if all_of_them:
+            await self._bind_hosts(component)
+        self._gathering = ServerGathering(
+            clock=self.clock,
+            interface=self.interface,
+            hosts=tuple(self._protocols),
+            protocol_factory=lambda: StunProtocol(self),
+            component=component,
+            hide_related=not all_of_them,
+            timeout_s=self.gather_cap_s,
+            found=self._take,
         )
-        for protocol in self._protocols:
-            limit_receive_buffer(protocol.transport)
-        return candidates
+        for index, server in enumerate(self.servers[:SERVERS_LIMIT]):
+            if all_of_them or server.scheme.startswith("turn"):
+                task = asyncio.create_task(self._gathering.ask(index, server), name="ice server")
+                task.add_done_callback(self._server_done)
+                self._asking[index] = task
+        await self._held_up()
+        self._answered_with = True
+        return self._found
+
+    async def _bind_hosts(self, component: int) -> None:
+        for address in candidate_addresses(self.interface):
+            try:
+                _, protocol = await open_udp(lambda: StunProtocol(self), (address.host, 0), self.clock)
+            except OSError:
+                continue  # it went away
+            host, port = protocol.transport.get_extra_info("sockname")[:2]
+            protocol.local_candidate = Candidate(
+                foundation=candidate_foundation("host", "udp", host),
+                component=component,
+                transport="udp",
+                priority=candidate_priority(component, "host"),
+                host=host,
+                port=port,
+                type="host",
+            )
+            self._take(protocol.local_candidate, protocol)
+
+    async def _held_up(self) -> None:
+        """Wait for the servers, as long as an answer may wait; longer when there is no candidate at all."""
+        if not self._asking:
+            return
+        await asyncio.wait(self._asking.values(), timeout=self.gather_timeout_s)
+        if self._found or not self.gathering:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_CANDIDATE_LIMIT_S):
+                await self._nothing_more.wait()
+
+    def _take(self, candidate: Candidate, protocol: StunProtocol | None) -> None:
+        """A candidate came, with its protocol unless it shares its base's. It may be too late, or known already."""
+        if self._closing or (protocol is not None and self._check_list_done):
+            self._leave(protocol)
+            return
+        known = [*self._found, *self._local_candidates]
+        if any((one.host, one.port) == (candidate.host, candidate.port) for one in known):
+            self._leave(protocol)  # redundant: RFC 8445 section 5.1.3
+            return
+        (self._local_candidates if self._answered_with else self._found).append(candidate)
+        self._nothing_more.set()
+        if protocol is not None:
+            self._adopt(protocol)
+        self.on_candidate(f"candidate:{candidate.to_sdp()}")
+
+    def _adopt(self, protocol: StunProtocol) -> None:
+        """Take part in the checks with one more socket."""
+        self._protocols.append(protocol)
+        if self._fate is not None:
+            impair(protocol, self._fate)
+        if self._vanished:
+            fall_silent(protocol)
+        for remote in self._remote_candidates:
+            self._pair_remote_candidate(remote)
+        self.sort_check_list()
+
+    def _leave(self, protocol: StunProtocol | None) -> None:
+        """Give back a relay that nobody needs."""
+        if protocol is None:
+            return
+        task = asyncio.create_task(protocol.close(), name="unused relay")
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def _server_done(self, task: asyncio.Task[ServerResult]) -> None:
+        if self.gathering:
+            return
+        self._nothing_more.set()
+        if not self._closing and self._early_checks_done:
+            self._check_list_maybe_fail()  # it waited for more candidates of ours
+
+    def _remote_candidates_expected(self) -> bool:
+        """Whether more pairs may come: of late candidates of theirs, as aioice, or of ours."""
+        return self.gathering or bool(super()._remote_candidates_expected())
+
+    async def close(self) -> None:
+        """As aioice, ending gathering and its relays first."""
+        self._closing = True
+        for task in self._asking.values():
+            task.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        if self._gathering is not None:
+            await self._gathering.close()
+        await super().close()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
 
     def build_request(self, pair: CandidatePair, nominate: bool) -> stun.Message:
         """Remember the request of a check under way, for `check_incoming`."""
@@ -84,11 +237,13 @@ class IceConnection(Connection):
 
     def impair(self, fate: Callable[[bytes], float | None]) -> None:
         """Send nothing before `fate` has been asked: seconds to hold a datagram back, None to lose it."""
+        self._fate = fate
         for protocol in self._protocols:
             impair(protocol, fate)
 
     def vanish(self) -> None:
         """Fall silent on every socket, as after a power cut."""
+        self._vanished = True
         for protocol in self._protocols:
             fall_silent(protocol)
 
@@ -100,35 +255,43 @@ class IceConnection(Connection):
         """
         if self._closing:  # connect() ended while close() ran, and aioice starts this all the same
             return
-        self.consent_mono_s = self.clock.mono_s()
-        asking: set[asyncio.Task[None]] = set()
+        self._consent = consent = Consent(self.consent_timeout_s, self.clock.mono_s(), CONSENT_INTERVAL_S)
+        varied = 0.0  # the first at once
         try:
-            while self.clock.mono_s() - self.consent_mono_s < self.consent_timeout_s:
-                for pair in self._nominated.values():
-                    task = asyncio.create_task(self._ask_consent(pair))
-                    asking.add(task)
-                    task.add_done_callback(asking.discard)
-                await asyncio.sleep(CONSENT_INTERVAL_S * random.uniform(0.8, 1.2))  # noqa: S311 - not for secrecy
+            while True:
+                wait_s = consent.wait_s(self.clock.mono_s(), varied)
+                if wait_s > 0:
+                    await asyncio.sleep(wait_s)
+                    continue
+                if consent.expired(self.clock.mono_s()):
+                    break
+                self._ask_consent(consent)
+                varied = random.uniform(0.8, 1.2)  # noqa: S311 - not for secrecy
         finally:
-            for task in asking:
-                task.cancel()
+            for question in self._questions:
+                question.forget()
         self.close_reason = "consent_expired"
         self._query_consent_task = None  # close() would cancel its caller
         await self.close()
 
-    async def _ask_consent(self, pair: CandidatePair) -> None:
+    def _ask_consent(self, consent: Consent) -> None:
+        """Send one check on each nominated pair, and leave its answer to whenever it comes."""
         assert self.remote_password is not None
-        request = super().build_request(pair, nominate=False)
-        try:
-            await pair.protocol.request(
-                request,
-                pair.remote_addr,
-                integrity_key=self.remote_password.encode(),
-                retransmissions=CONSENT_RETRANSMISSIONS,
-            )
-        except stun.TransactionError:
-            return  # the time since the last answer decides
-        self.consent_mono_s = self.clock.mono_s()
+        asked_mono_s = self.clock.mono_s()
+
+        def answered(message: stun.Message, addr: tuple[str, int], at_mono_s: float) -> None:
+            if message.message_class is stun.Class.RESPONSE:
+                consent.answered(asked_mono_s, at_mono_s)
+
+        for pair in self._nominated.values():
+            request = super().build_request(pair, nominate=False)
+            key = self.remote_password.encode()
+            question = Question(pair.protocol, request, pair.remote_addr, self.clock, answered, key)
+            self._questions.append(question)
+            question.send()
+        consent.asked(asked_mono_s)
+        while len(self._questions) > OPEN_QUESTIONS:
+            self._questions.popleft().forget()
 
 
 def candidate_addresses(interface: str | None) -> tuple[HostAddress, ...]:

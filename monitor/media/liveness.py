@@ -1,13 +1,23 @@
-"""Decides when a call is lost: own timers over ICE checks, the DTLS handshake and the silence of RTP. Pure."""
+"""Decides when a call is lost: own timers over checks, handshake, RTP's silence and the path's end. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from monitor.facts.failures import Layer
 from monitor.media.peer_events import PeerOptions
 
 STALL_S = 1.0  # an evaluation this late says that we did not run, not that the other side was silent
+LATE_S = 0.5  # of a longer time between two evaluations, no more than this counts as the other side's silence
+
+
+class Reach(StrEnum):
+    """Whether the other side can be reached, in Chromium's words and by its timings."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +30,20 @@ class Loss:
     detail: str = ""
 
 
+class _Sign:
+    """A kind of sign of life: when the last came, and how long since then we were not there to notice the next."""
+
+    def __init__(self) -> None:
+        self.at_mono_s = 0.0
+        self.absent_s = 0.0
+
+    def came(self, at_mono_s: float) -> None:
+        self.at_mono_s, self.absent_s = at_mono_s, 0.0
+
+    def ago_s(self, now_mono_s: float) -> float:
+        return now_mono_s - self.at_mono_s - self.absent_s
+
+
 class Liveness:
     """Told what happens to a peer and when; asked from time to time whether that is a loss."""
 
@@ -30,6 +54,9 @@ class Liveness:
         self._dtls_mono_s: float | None = None
         self._rtp_mono_s: float | None = None
         self._evaluated_mono_s: float | None = None
+        self._media = _Sign()
+        self._answer = _Sign()
+        self.reach = Reach.CONNECTED
         self.silent = False
 
     @property
@@ -49,34 +76,57 @@ class Liveness:
     def dtls_connected(self, at_mono_s: float) -> None:
         """Media may flow."""
         self._dtls_mono_s = at_mono_s
+        self._media.came(at_mono_s)
 
     def rtp(self, at_mono_s: float) -> bool:
         """A packet came. True when that ends a silence which was reported as a loss."""
         self._rtp_mono_s = at_mono_s
+        self._media.came(at_mono_s)
         resumed, self.silent = self.silent, False
         return resumed
 
-    def overdue(self, now_mono_s: float) -> Loss | None:
-        """The loss to report now, at most once each; None while all is well.
+    def awake(self, now_mono_s: float) -> bool:
+        """To be called at every evaluation, first. False: conclude nothing from this one.
 
-        After a stall of our own nothing is concluded: what came meanwhile is still waiting to be read.
+        After a stall of our own what came meanwhile may still be waiting to be read, and the stall itself is nobody's
+        silence: it is taken out of all that is measured here.
         """
         before, self._evaluated_mono_s = self._evaluated_mono_s, now_mono_s
-        if before is None or now_mono_s - before > STALL_S:
-            return None
+        if before is None:
+            return False
+        for sign in (self._media, self._answer):
+            sign.absent_s += max(0.0, now_mono_s - max(before, sign.at_mono_s) - LATE_S)
+        return now_mono_s - before <= STALL_S
+
+    def overdue(self, now_mono_s: float) -> Loss | None:
+        """The loss to report now, at most once each; None while all is well."""
         if self._dtls_mono_s is not None:
             return self._silence(now_mono_s)
         return self._not_set_up(now_mono_s)
 
+    def reached(self, now_mono_s: float, answered_mono_s: float | None) -> Reach | None:
+        """What `reach` has changed to; answered_mono_s: the last STUN answer. FAILED is told once and stays."""
+        if self._dtls_mono_s is None or self.reach is Reach.FAILED:
+            return None
+        if answered_mono_s is not None and answered_mono_s > self._answer.at_mono_s:
+            self._answer.came(answered_mono_s)
+        unheard_s = min(self._media.ago_s(now_mono_s), self._answer.ago_s(now_mono_s))
+        before, self.reach = self.reach, self._reach_after(unheard_s)
+        return None if self.reach is before else self.reach
+
+    def _reach_after(self, unheard_s: float) -> Reach:
+        if unheard_s >= self._options.failed_after_s:
+            return Reach.FAILED
+        return Reach.DISCONNECTED if unheard_s >= self._options.disconnected_after_s else Reach.CONNECTED
+
     def _silence(self, now_mono_s: float) -> Loss | None:
         assert self._dtls_mono_s is not None
-        last_good_mono_s = max(self._dtls_mono_s, self._rtp_mono_s or 0.0)
         limit_s = self._options.silence_timeout_s
-        if self.silent or not limit_s or now_mono_s - last_good_mono_s < limit_s:
+        if self.silent or not limit_s or self._media.ago_s(now_mono_s) < limit_s:
             return None
         self.silent = True
         detail = "" if self._rtp_mono_s is not None else "no RTP packet ever came"
-        return Loss(Layer.MEDIA, "silence", last_good_mono_s, detail)
+        return Loss(Layer.MEDIA, "silence", max(self._dtls_mono_s, self._rtp_mono_s or 0.0), detail)
 
     def _not_set_up(self, now_mono_s: float) -> Loss | None:
         limit_s = self._options.checks_timeout_s

@@ -20,26 +20,41 @@ TIME_BASE = Fraction(1, SAMPLE_RATE)
 @cache
 def opus_packets() -> tuple[bytes, ...]:
     """PACKETS Opus packets of 20 ms, mono at about 32 kbit/s; playing them round and round makes no gap."""
-    encoder = av.CodecContext.create("libopus", "w")
-    encoder.sample_rate = SAMPLE_RATE
-    encoder.layout = "mono"
-    encoder.format = "s16"
-    encoder.bit_rate = BIT_RATE
-    encoder.time_base = TIME_BASE
-    encoder.options = {"application": "voip", "vbr": "off"}
-    encoded = [bytes(packet) for index in range(PACKETS + 1) for packet in encoder.encode(_frame(index))]
+    opus = encoder()
+    encoded = [bytes(packet) for index in range(PACKETS + 1) for packet in opus.encode(frame(index))]
     return tuple(encoded[:PACKETS])
 
 
-def _frame(index: int) -> av.AudioFrame:
-    frame = av.AudioFrame(format="s16", layout="mono", samples=SAMPLES_PER_PACKET)
-    frame.sample_rate = SAMPLE_RATE
-    frame.time_base = TIME_BASE
-    frame.pts = index * SAMPLES_PER_PACKET
+def encoder() -> av.AudioCodecContext:
+    """An Opus encoder as a softphone's, at a constant rate."""
+    opus = av.CodecContext.create("libopus", "w")
+    opus.sample_rate = SAMPLE_RATE
+    opus.layout = "mono"
+    opus.format = "s16"
+    opus.bit_rate = BIT_RATE
+    opus.time_base = TIME_BASE
+    opus.options = {"application": "voip", "vbr": "off"}
+    return opus
+
+
+def decoder() -> av.AudioCodecContext:
+    """An Opus decoder."""
+    opus = av.CodecContext.create("libopus", "r")
+    opus.sample_rate = SAMPLE_RATE
+    opus.layout = "mono"
+    return opus
+
+
+def frame(index: int) -> av.AudioFrame:
+    """The 20 ms of sound that packet `index` carries."""
+    sound = av.AudioFrame(format="s16", layout="mono", samples=SAMPLES_PER_PACKET)
+    sound.sample_rate = SAMPLE_RATE
+    sound.time_base = TIME_BASE
+    sound.pts = index * SAMPLES_PER_PACKET
     first = index * SAMPLES_PER_PACKET
     samples = array("h", (_sample(first + offset) for offset in range(SAMPLES_PER_PACKET)))
-    frame.planes[0].update(samples.tobytes())
-    return frame
+    sound.planes[0].update(samples.tobytes())
+    return sound
 
 
 def _sample(position: int) -> int:

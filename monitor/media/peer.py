@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
-import av
 from aiortc import (
-    MediaStreamTrack,
     RTCConfiguration,
-    RTCIceServer,
     RTCPeerConnection,
     RTCRtpSender,
     RTCSessionDescription,
@@ -24,24 +23,28 @@ from monitor.facts.clock import Clock
 from monitor.facts.failures import Failure, Reason, failure
 from monitor.facts.ice import IceServer
 from monitor.media.ice_connection import IceConnection
-from monitor.media.opus_sample import PACKET_S, SAMPLE_RATE, SAMPLES_PER_PACKET, TIME_BASE, opus_packets
-from monitor.media.pacing import Pacer
+from monitor.media.lean_media import LeanMedia
+from monitor.media.lean_ticker import rounds
 from monitor.media.peer_events import MediaStats, PeerEvent, PeerOptions
-from monitor.media.private_names import before_rtp, connection_of, stop_decoder, use_connection_class
+from monitor.media.private_names import (
+    connection_of,
+    missing_names,
+    nominated_socket,
+    sockets_of,
+    use_connection_class,
+)
 from monitor.media.progress import Progress
-from monitor.media.reception import Reception
-from monitor.media.round_trip import RoundTrip
 from monitor.media.sdp_text import (
     CANDIDATE_LIMIT,
     END_OF_CANDIDATES,
     checked_description,
+    direction_of,
     far_end_offer,
     platform_offer,
     read_candidate,
 )
-from monitor.media.server_choice import plain_servers
+from monitor.media.stock_media import StockMedia
 
-WATCH_S = 0.25
 CLOSE_LIMIT_S = 2.0
 
 log = logging.getLogger(__name__)
@@ -49,33 +52,11 @@ log = logging.getLogger(__name__)
 use_connection_class(rtcicetransport, IceConnection)
 
 
-class SampleTrack(MediaStreamTrack):
-    """Plays ready-made Opus packets, one every 20 ms."""
-
-    kind = "audio"
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-        self._packets = opus_packets()
-        self.pacer = Pacer(PACKET_S)
-
-    async def recv(self) -> av.Packet[Any]:
-        """The packet of the next slot, when its time has come."""
-        slot, wait_s = self.pacer.next(self._clock.mono_s())
-        if wait_s:
-            await asyncio.sleep(wait_s)
-        packet = av.Packet(self._packets[slot % len(self._packets)])
-        packet.pts = slot * SAMPLES_PER_PACKET
-        packet.time_base = TIME_BASE
-        return packet
-
-
 class Peer:
     """An answering softphone (`answer`) or an offering far end (`offer`, then `accept_answer`).
 
     One use each. Methods return a Failure instead of raising, whatever the other side sent. Events come from the event
-    loop, in order. ICE has one STUN and one TURN server at most, as aiortc: the first of each that resolves.
+    loop, in order. All ICE servers are asked at once.
     """
 
     def __init__(
@@ -89,12 +70,12 @@ class Peer:
         self._ice_servers = tuple(ice_servers)
         self._clock = clock
         self._options = options or PeerOptions()
-        self._progress = Progress(self._options, on_event, clock)
-        self._reception = Reception(SAMPLE_RATE)
-        self._round_trip = RoundTrip()
-        self._track = SampleTrack(clock)
+        self._on_event = on_event
+        self._progress = self._new_progress(heard=self._options.media != "idle")
+        self._media: LeanMedia | StockMedia = LeanMedia(
+            clock, self._rtp, dtx=self._options.media == "dtx", canary=self._options.canary
+        )
         self._pc: RTCPeerConnection | None = None
-        self._watching: asyncio.Task[None] | None = None
         self._early: list[str] = []  # candidates that came before the description they belong to
         self._candidates = 0
         self._remote_set = False
@@ -106,6 +87,8 @@ class Peer:
         description = checked_description(offer_sdp)
         if isinstance(description, Failure):
             return description
+        if direction_of(description) in ("recvonly", "inactive"):
+            self._progress = self._new_progress(heard=False)
         taken = await self._take(description, "offer")
         if taken is not None:
             return taken
@@ -152,14 +135,23 @@ class Peer:
 
     def stats(self) -> MediaStats:
         """Counters so far; a new value each time."""
+        media, codec = self._media, self._media.codec
+        connection = self._connection if self._pc is not None else None
         return MediaStats(
-            packets_received=self._reception.packets_received,
-            packets_lost=self._reception.packets_lost,
-            packets_sent=self._track.pacer.sent,
-            slots_skipped=self._track.pacer.skipped,
-            jitter_s=self._reception.jitter_s,
-            rtt_s=self._round_trip.seconds,
-            last_rtp_mono_s=self._reception.last_mono_s,
+            packets_received=media.reception.packets_received,
+            packets_lost=media.reception.packets_lost,
+            packets_sent=media.packets_sent,
+            slots_skipped=media.slots_skipped,
+            jitter_s=media.reception.jitter_s,
+            rtt_s=media.rtt_s,
+            last_rtp_mono_s=media.reception.last_mono_s,
+            bytes_received=media.reception.bytes_received,
+            bytes_sent=media.bytes_sent,
+            stun_rtt_s=getattr(connection, "rtt_s", None),
+            arrival_clock="kernel" if _kernel_stamps(connection) else "callback",
+            socket_drops=_socket_drops(connection),
+            decoded_frames=None if codec is None else codec.decoded_frames,
+            decode_errors=None if codec is None else codec.decode_errors,
         )
 
     def impair(self, fate: Callable[[bytes], float | None]) -> None:
@@ -180,9 +172,7 @@ class Peer:
         self._closing = True
         self._progress.end()
         try:
-            if self._watching is not None:
-                self._watching.cancel()
-                await asyncio.gather(self._watching, return_exceptions=True)
+            rounds().remove(self._progress.tick)
             if self._pc is not None:
                 await self._leave(self._pc)
         finally:
@@ -200,31 +190,35 @@ class Peer:
         """The aiortc connection with one Opus section and our hooks in it."""
         if self._pc is not None or self._closing:
             raise RuntimeError("a peer is used once")
-        servers = await plain_servers(self._ice_servers)
         policy = RTCIceTransportPolicy.RELAY if self._options.relay_only else RTCIceTransportPolicy.ALL
         pc = RTCPeerConnection(
-            RTCConfiguration(
-                iceServers=[RTCIceServer(one.url, one.username, one.credential) for one in servers],
-                iceTransportPolicy=policy,
-            )
+            RTCConfiguration(iceServers=[], iceTransportPolicy=policy)  # IceConnection asks the servers
         )
         self._pc = pc
-        pc.addTrack(self._track)
-        transceiver = pc.getTransceivers()[0]
+        direction = "inactive" if self._options.media == "idle" else "sendrecv"
+        transceiver = pc.addTransceiver("audio", direction=direction)
         transceiver.setCodecPreferences(
             [codec for codec in RTCRtpSender.getCapabilities("audio").codecs if codec.mimeType == "audio/opus"]
         )
         dtls = transceiver.receiver.transport
         self._hook_ice(dtls.transport)
         dtls.on("statechange", lambda: self._progress.dtls(dtls.state))
-        before_rtp(transceiver.receiver, lambda packet: self._rtp(transceiver.receiver, packet))
-        self._watching = asyncio.create_task(self._watch(transceiver.sender), name="peer watch")
+        self._hook_media(transceiver)
+        rounds().add(self._progress.tick)
         return pc
+
+    def _hook_media(self, transceiver: Any) -> None:
+        missing = missing_names(transceiver, self._connection)
+        if missing:
+            _warn_once(missing)
+            self._media = StockMedia(self._clock, self._rtp)
+        self._media.attach(transceiver, self._connection)
 
     def _hook_ice(self, ice: Any) -> None:
         connection: IceConnection = connection_of(ice)
         connection.clock = self._clock
         connection.interface = self._options.interface
+        connection.servers = self._ice_servers
         connection.gather_timeout_s = self._options.gather_timeout_s
         connection.consent_timeout_s = self._options.consent_timeout_s
         connection.on_nominated = self._progress.nominated
@@ -269,19 +263,13 @@ class Peer:
         parsed.sdpMid = self._pc.getTransceivers()[0].mid
         await self._pc.addIceCandidate(parsed)
 
-    def _rtp(self, receiver: Any, packet: Any) -> None:
-        now = self._clock.mono_s()
-        self._reception.packet(packet.ssrc, packet.sequence_number, packet.timestamp, now)
-        if self._progress.rtp(now):
-            stop_decoder(receiver)  # nobody listens; unread frames would pile up without end
+    def _new_progress(self, *, heard: bool) -> Progress:
+        """heard: the other side is expected to send; without it, silence is no loss."""
+        options = self._options if heard else replace(self._options, silence_timeout_s=0.0)
+        return Progress(options, self._on_event, self._clock)
 
-    async def _watch(self, sender: Any) -> None:
-        while True:
-            await asyncio.sleep(WATCH_S)
-            reports = (await sender.getStats()).values()
-            estimate_s = next((one.roundTripTime for one in reports if one.type == "remote-inbound-rtp"), None)
-            self._round_trip.read(estimate_s, self._clock.mono_s(), self._clock.wall_s())
-            self._progress.tick()
+    def _rtp(self, at_mono_s: float) -> None:
+        self._progress.rtp(at_mono_s)
 
 
 async def _close_whole(pc: RTCPeerConnection) -> None:
@@ -289,3 +277,18 @@ async def _close_whole(pc: RTCPeerConnection) -> None:
     await pc.close()
     for transceiver in pc.getTransceivers():
         await transceiver.stop()
+
+
+def _kernel_stamps(connection: Any) -> bool:
+    used = None if connection is None else nominated_socket(connection)
+    return bool(getattr(used, "kernel_stamps", False))
+
+
+def _socket_drops(connection: Any) -> int:
+    sockets = () if connection is None else sockets_of(connection)
+    return sum(getattr(one, "socket_drops", 0) for one in sockets)
+
+
+@cache
+def _warn_once(missing: tuple[str, ...]) -> None:
+    log.warning("aiortc has no %s: its own, slower media loops carry the calls", ", ".join(missing))

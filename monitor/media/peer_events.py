@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from monitor.facts.failures import Layer
+from monitor.facts.softphone_limits import ICE_DISCONNECTED_S, ICE_FAILED_S
 
 
 class PeerEventKind(StrEnum):
@@ -16,6 +18,8 @@ class PeerEventKind(StrEnum):
     DTLS_CONNECTED = "dtls_connected"  # seconds: the handshake
     FIRST_MEDIA = "first_media"  # seconds: DTLS connected to first RTP packet in
     LOST = "lost"  # once a loss; layer, reason, last_good_mono_s are set
+    DISCONNECTED = "disconnected"  # no STUN answer and no RTP for so long that Chromium says so; it may come back
+    RECONNECTED = "reconnected"  # an answer or RTP after a DISCONNECTED
     MEDIA_RESUMED = "media_resumed"  # RTP came back after a loss by silence
     ENDED = "ended"  # the connection cannot come back; always after a LOST, never after our own close()
 
@@ -40,8 +44,12 @@ class PeerOptions:
     relay_only: bool = False
     interface: str | None = None
     checks_timeout_s: float = 15.0  # Chromium fails ICE after 15 s of checks; DTLS gets as long
-    silence_timeout_s: float = 5.0  # no RTP for so long is a loss; 0 switches it off
+    silence_timeout_s: float = 1.75  # no RTP for so long is a loss, noticed within 2 s; 0 switches it off
+    disconnected_after_s: float = ICE_DISCONNECTED_S  # no STUN answer and no RTP either
+    failed_after_s: float = ICE_FAILED_S  # the same lasting on: the end
     consent_timeout_s: float = 30.0  # RFC 7675 section 5.1
+    media: Literal["talk", "dtx", "idle"] = "talk"  # 50 packets/s, 2.5 packets/s, none and direction inactive
+    canary: bool = False  # encode and decode for real, as a browser; costs some 50 ms of processor a second
     gather_timeout_s: float = 2.0  # a browser would trickle; we answer with what is there by then
 
 
@@ -56,3 +64,10 @@ class MediaStats:
     jitter_s: float | None = None  # RFC 3550 section 6.4.1, from monotonic arrival times
     rtt_s: float | None = None  # RTCP, W3C remote-inbound-rtp roundTripTime
     last_rtp_mono_s: float | None = None
+    bytes_received: int = 0  # payload alone, as W3C's inbound-rtp and outbound-rtp count
+    bytes_sent: int = 0
+    stun_rtt_s: float | None = None  # the last consent check's round trip, by arrival_clock
+    arrival_clock: Literal["kernel", "callback"] = "callback"  # what arrival times are: stamps, or when we came to read
+    socket_drops: int = 0  # datagrams the kernel dropped since we did not read in time; 0 where it does not tell
+    decoded_frames: int | None = None  # of a canary; None where nothing is decoded
+    decode_errors: int | None = None

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import struct
+import time
 from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-DATAGRAM_LIMIT = 2048  # asyncio reads 256 KiB a datagram, which costs four times the CPU
+import pylibsrtp
+
+SRTP_LIMIT = 2048  # a datagram as we read it
+SRTP_TRAILER = 256  # more than libsrtp ever adds (SRTP_MAX_TRAILER_LEN and 4 of SRTCP)
+
+
+_lib, _ffi = pylibsrtp._binding.lib, pylibsrtp._binding.ffi
+_memory = _ffi.new("char[]", SRTP_LIMIT + SRTP_TRAILER)
+_buffer = _ffi.buffer(_memory)
+_length = _ffi.new("int *")
 
 
 def use_connection_class(rtcicetransport: ModuleType, connection_class: type) -> None:
@@ -36,42 +47,214 @@ def stop_decoder(receiver: Any) -> None:
     receiver._handle_disconnect()
 
 
-def limit_receive_buffer(transport: Any) -> None:
-    """Read at most DATAGRAM_LIMIT bytes a datagram from `transport`, or from the UDP socket under a TURN transport."""
-    inner = getattr(transport, "_TurnTransport__inner_protocol", None)
-    datagrams = transport if inner is None else inner.transport
-    if hasattr(datagrams, "max_size"):
-        datagrams.max_size = DATAGRAM_LIMIT
+class _Impaired:
+    """A datagram transport that asks `fate` before it sends; all else is the inner transport's."""
+
+    def __init__(self, inner: Any, fate: Callable[[bytes], float | None]) -> None:
+        self.inner = inner
+        self._fate = fate
+
+    def sendto(self, data: bytes, addr: Any = None) -> None:
+        """Send, hold back or lose."""
+        delay_s = self._fate(data)
+        if delay_s is not None and delay_s <= 0:
+            self.inner.sendto(data, addr)
+        elif delay_s is not None:
+            asyncio.get_running_loop().call_later(delay_s, self._send_if_open, data, addr)
+
+    def _send_if_open(self, data: bytes, addr: Any) -> None:
+        if not self.inner.is_closing():
+            self.inner.sendto(data, addr)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
 
 
 def impair(protocol: Any, fate: Callable[[bytes], float | None]) -> None:
     """Ask `fate` about every datagram that one ICE socket is to send: seconds to hold it back, None to lose it."""
-
-    def send(data: bytes, addr: tuple[str, int]) -> None:
-        delay_s = fate(data)
-        if delay_s is not None and delay_s <= 0:
-            protocol.transport.sendto(data, addr)
-        elif delay_s is not None:
-            asyncio.get_running_loop().call_later(delay_s, _send_if_open, protocol.transport, data, addr)
-
-    async def send_data(data: bytes, addr: tuple[str, int]) -> None:
-        send(data, addr)
-
-    protocol.send_stun = lambda message, addr: send(bytes(message), addr)
-    protocol.send_data = send_data
-
-
-def _send_if_open(transport: Any, data: bytes, addr: tuple[str, int]) -> None:
-    if not transport.is_closing():
-        transport.sendto(data, addr)
+    inner = protocol.transport.inner if isinstance(protocol.transport, _Impaired) else protocol.transport
+    protocol.transport = _Impaired(inner, fate)
 
 
 def fall_silent(protocol: Any) -> None:
     """Let one ICE socket neither hear nor say anything more; it stays open, so that not even ICMP tells of it."""
-
-    async def say_nothing(data: bytes, addr: tuple[str, int]) -> None:
-        """In place of send_data."""
-
     protocol.datagram_received = lambda data, addr: None
-    protocol.send_stun = lambda message, addr: None
-    protocol.send_data = say_nothing
+    impair(protocol, lambda data: None)
+
+
+def own_media(
+    transceiver: Any,
+    *,
+    send: Callable[[int, str], None],
+    receive: Callable[[frozenset[int]], None],
+    stop: Callable[[], None],
+) -> None:
+    """Have aiortc call us where it would start and stop its own media loops; both are told once the handshake is done.
+
+    send: with the payload type and the CNAME, when the agreed direction lets us send. receive: with the payload types,
+    when it lets us receive. stop: when the connection closes, before its close_notify.
+    """
+    sender, receiver = transceiver.sender, transceiver.receiver
+
+    async def start_sending(parameters: Any) -> None:
+        send(parameters.codecs[0].payloadType, parameters.rtcp.cname or "")
+
+    async def start_receiving(parameters: Any) -> None:
+        receive(frozenset(codec.payloadType for codec in parameters.codecs))
+
+    async def stop_all() -> None:
+        stop()
+
+    sender.send, sender.stop = start_sending, stop_all
+    receiver.receive, receiver.stop = start_receiving, stop_all
+
+
+def missing_names(transceiver: Any, connection: Any) -> tuple[str, ...]:
+    """Which of the names that our own media needs this aiortc or aioice does not have."""
+    needed = (
+        (transceiver.sender, ("_ssrc", "send", "stop")),
+        (transceiver.receiver, ("receive", "stop")),
+        (transceiver.sender.transport, ("_rx_srtp", "_tx_srtp")),
+        (connection, ("_nominated", "_protocols")),
+    )
+    return tuple(
+        f"{type(owner).__name__}.{name}" for owner, names in needed for name in names if not hasattr(owner, name)
+    )
+
+
+def ssrc_of(sender: Any) -> int:
+    """The SSRC that aiortc announces for what we send."""
+    return int(sender._ssrc)
+
+
+class Srtp:
+    """The SRTP sessions of a connected RTCDtlsTransport, with one buffer for all calls of the process.
+
+    pylibsrtp's own methods allocate and wrap so much that they cost twice as much. Each returns None for what libsrtp
+    refuses: what is forged, repeated or too long.
+    """
+
+    def __init__(self, dtls: Any) -> None:
+        self._sessions = dtls._rx_srtp, dtls._tx_srtp  # they own what the handles point to
+        self._rx, self._tx = (session._srtp[0] for session in self._sessions)
+
+    def protect(self, packet: bytes) -> bytes | None:
+        """RTP to SRTP."""
+        return _processed(_lib.srtp_protect, self._tx, packet)
+
+    def unprotect(self, packet: bytes) -> bytes | None:
+        """SRTP to RTP."""
+        return _processed(_lib.srtp_unprotect, self._rx, packet)
+
+    def protect_rtcp(self, packet: bytes) -> bytes | None:
+        """RTCP to SRTCP."""
+        return _processed(_lib.srtp_protect_rtcp, self._tx, packet)
+
+    def unprotect_rtcp(self, packet: bytes) -> bytes | None:
+        """SRTCP to RTCP."""
+        return _processed(_lib.srtp_unprotect_rtcp, self._rx, packet)
+
+
+def _processed(function: Callable[..., int], handle: Any, packet: bytes) -> bytes | None:
+    size = len(packet)
+    if size > SRTP_LIMIT:
+        return None
+    _buffer[0:size] = packet
+    _length[0] = size
+    if function(handle, _memory, _length):
+        return None
+    return bytes(_buffer[0 : _length[0]])
+
+
+def divert(connection: Any, wanted: Callable[[bytes], bool], take: Callable[[bytes, Any], None]) -> None:
+    """From now on hand each datagram that is `wanted` to `take(data, socket transport)` instead of aiortc."""
+    for protocol in connection._protocols:
+        _divert(protocol, wanted, take)
+
+
+def _divert(protocol: Any, wanted: Callable[[bytes], bool], take: Callable[[bytes, Any], None]) -> None:
+    others = protocol.datagram_received
+    datagrams = datagrams_of(protocol)
+
+    def received(data: bytes, addr: Any) -> None:
+        if wanted(data):
+            take(data, datagrams)
+        else:
+            others(data, addr)
+
+    protocol.datagram_received = received
+
+
+def datagrams_of(protocol: Any) -> Any:
+    """The socket's transport under an ICE protocol: its own, or that of the TURN allocation."""
+    transport = protocol.transport
+    transport = transport.inner if isinstance(transport, _Impaired) else transport
+    turn = getattr(transport, "_TurnTransport__inner_protocol", None)
+    return transport if turn is None else turn.transport
+
+
+def sockets_of(connection: Any) -> list[Any]:
+    """The transports of all sockets of a connection."""
+    return [datagrams_of(protocol) for protocol in connection._protocols]
+
+
+def nominated_socket(connection: Any) -> Any:
+    """The transport of the socket under the nominated pair, or None."""
+    pair = connection._nominated.get(1)
+    return None if pair is None else datagrams_of(pair.protocol)
+
+
+class Outlet:
+    """Sends on the nominated pair at once: no task a packet, through a TURN channel neither."""
+
+    def __init__(self, connection: Any) -> None:
+        self._nominated = connection._nominated
+        self._pair: Any = None
+        self._transport: Any = None
+        self._addr: Any = None
+        self._channel: _Channel | None = None
+
+    def send(self, data: bytes) -> bool:
+        """Send one datagram; False when no pair is nominated (any more)."""
+        pair = self._nominated.get(1)
+        if pair is None:
+            return False
+        if pair is not self._pair or pair.protocol.transport is not self._transport:
+            self._pair, self._transport, self._addr = pair, pair.protocol.transport, pair.remote_addr
+            self._channel = _channel(self._transport, self._addr)
+        if self._channel is None or not self._channel.send(data):
+            self._transport.sendto(data, self._addr)
+        return True
+
+
+def _channel(transport: Any, addr: Any) -> _Channel | None:
+    turn = None if isinstance(transport, _Impaired) else getattr(transport, "_TurnTransport__inner_protocol", None)
+    return None if turn is None else _Channel(turn, addr)
+
+
+class _Channel:
+    """A TURN channel (RFC 8656 section 12) that is bound already; aioice keeps it bound, and knows until when."""
+
+    def __init__(self, turn: Any, addr: Any) -> None:
+        self._turn = turn
+        self._addr = addr
+
+    def send(self, data: bytes) -> bool:
+        """Send as ChannelData; False when the channel has to be bound or refreshed first."""
+        turn = self._turn
+        channel = turn.peer_to_channel.get(self._addr)
+        if channel is None or turn.transport.is_closing() or time.time() > turn.channel_refresh_at[channel]:
+            return False
+        turn._send(struct.pack("!HH", channel, len(data)) + data)
+        return True
+
+
+async def connect_turn(relay: Any, protocol: Any) -> None:
+    """Make the allocation of an aioice TurnTransport, whose datagrams go to `protocol` then."""
+    await relay._connect(protocol)
+
+
+def close_turn(client: Any) -> None:
+    """Give up what an aioice TURN client has begun: its refresh, when the allocation was made all the same."""
+    if client.refresh_task is not None:
+        client.refresh_task.cancel()

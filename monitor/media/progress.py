@@ -8,7 +8,7 @@ from typing import Protocol
 
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Layer
-from monitor.media.liveness import Liveness, Loss
+from monitor.media.liveness import Liveness, Loss, Reach
 from monitor.media.peer_events import PeerEvent, PeerEventKind, PeerOptions
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,11 @@ class Path(Protocol):
     """What the ICE agent knows about the path under a call."""
 
     close_reason: str  # why it closed by itself: consent_expired, path_lost, or empty
-    consent_mono_s: float | None  # when the other side last agreed to be sent to
+
+    @property
+    def consent_mono_s(self) -> float | None:
+        """When the other side last agreed to be sent to."""
+        ...
 
 
 class Progress:
@@ -85,13 +89,25 @@ class Progress:
 
     def tick(self) -> None:
         """Look at the timers; a few times a second."""
-        loss = self._liveness.overdue(self._clock.mono_s())
-        if loss is None:
+        now = self._clock.mono_s()
+        if not self._liveness.awake(now):
             return
-        if loss.layer is Layer.MEDIA:
+        loss = self._liveness.overdue(now)
+        if loss is not None and loss.layer is Layer.MEDIA:
             self._lost(loss)
-        else:
+        elif loss is not None:
             self._finish(loss)
+        self._look_at_reach(now)
+
+    def _look_at_reach(self, now_mono_s: float) -> None:
+        """Say `disconnected` and `failed` when Chromium would."""
+        reach = self._liveness.reached(now_mono_s, None if self._path is None else self._path.consent_mono_s)
+        if reach is Reach.FAILED:
+            detail = f"no STUN answer and no RTP for {now_mono_s - self._last_good(now_mono_s):.1f} s"
+            self._finish(Loss(Layer.ICE, "consent_expired", self._last_good(now_mono_s), detail))
+        elif reach is not None:
+            kind = PeerEventKind.RECONNECTED if reach is Reach.CONNECTED else PeerEventKind.DISCONNECTED
+            self._tell(PeerEvent(kind, now_mono_s, last_good_mono_s=self._last_good(now_mono_s)))
 
     def end(self) -> None:
         """We hang up: nothing that follows is an event."""

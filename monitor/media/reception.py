@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from monitor.media.rtcp import ReportBlock
+
 MISORDER_LIMIT = 100  # RFC 3550 appendix A.1
 DROPOUT_LIMIT = 3000
 HALF_TIMESTAMP = 1 << 31
@@ -26,7 +28,10 @@ class Reception:
         self._transit: float | None = None
         self._last_timestamp = 0
         self._last_at_mono_s = 0.0
+        self._told_expected = 0
+        self._told_received = 0
         self.packets_received = 0
+        self.bytes_received = 0  # payload, as W3C's inbound-rtp
         self.jitter_s: float | None = None
         self.last_mono_s: float | None = None
 
@@ -35,8 +40,18 @@ class Reception:
         """Expected but not received, so far; duplicates make it smaller, never negative."""
         return self._lost_before + self._lost_of_stream()
 
-    def packet(self, ssrc: int, sequence: int, timestamp: int, at_mono_s: float) -> None:
-        """Count one packet that arrived at `at_mono_s`."""
+    @property
+    def ssrc(self) -> int | None:
+        """Of the stream that is being received; None before the first packet."""
+        return self._ssrc
+
+    def packet(
+        self, ssrc: int, sequence: int, timestamp: int, at_mono_s: float, *, size: int = 0, spaced: bool = True
+    ) -> None:
+        """Count one packet that arrived at `at_mono_s` with `size` bytes of payload.
+
+        spaced: its timestamp tells when it was made; that of a telephone-event packet does not (RFC 4733).
+        """
         step = (sequence - self._highest) & 0xFFFF
         restarted = DROPOUT_LIMIT <= step <= 0x10000 - MISORDER_LIMIT
         if ssrc != self._ssrc or restarted:
@@ -47,8 +62,9 @@ class Reception:
             if in_order:
                 self._highest += step
         self.packets_received += 1
+        self.bytes_received += size
         self._received_of_stream += 1
-        if in_order:
+        if in_order and spaced:
             self._spacing(timestamp, at_mono_s)
         self.last_mono_s = at_mono_s
 
@@ -57,11 +73,36 @@ class Reception:
         self._ssrc = ssrc
         self._base = self._highest = sequence
         self._received_of_stream = 0
+        self._told_expected = self._told_received = 0
         self._transit = None
 
+    def report(self, lsr: int, dlsr: int) -> ReportBlock | None:
+        """What a report of now says about the stream (RFC 3550 section 6.4.1); None before the first packet.
+
+        Its fraction lost is that since the last report.
+        """
+        if self._ssrc is None:
+            return None
+        expected, received = self._expected(), self._received_of_stream
+        lost = expected - received
+        expected_since, lost_since = expected - self._told_expected, lost - self._told_expected + self._told_received
+        self._told_expected, self._told_received = expected, received
+        fraction = (lost_since << 8) // expected_since if expected_since > 0 and lost_since > 0 else 0
+        jitter = int((self.jitter_s or 0.0) * self._clock_rate)
+        return ReportBlock(
+            self._ssrc, min(fraction, 255), lost, self._highest & 0xFFFFFFFF, min(jitter, 0xFFFFFFFF), lsr, dlsr
+        )
+
+    def ended(self, ssrc: int) -> None:
+        """The other side said goodbye to a stream; should it come again, its pause was no jitter."""
+        if ssrc == self._ssrc:
+            self._transit = None
+
+    def _expected(self) -> int:
+        return self._highest - self._base + 1 if self._ssrc is not None else 0
+
     def _lost_of_stream(self) -> int:
-        expected = self._highest - self._base + 1 if self._ssrc is not None else 0
-        return max(0, expected - self._received_of_stream)
+        return max(0, self._expected() - self._received_of_stream)
 
     def _spacing(self, timestamp: int, at_mono_s: float) -> None:
         """Interarrival jitter in seconds: how unlike the spacing on arrival is to the spacing at the sender."""

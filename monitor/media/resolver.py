@@ -7,11 +7,17 @@ import contextlib
 import queue
 import socket
 import threading
+from collections import deque
 from dataclasses import dataclass
+
+from monitor.facts.clock import SystemClock
 
 THREADS = 2
 WAITING_LIMIT = 64
+OBSERVED_LIMIT = 1000  # lookups kept for `observed`; the oldest are forgotten
 FAMILIES = (socket.AF_INET, socket.AF_INET6)  # IPv4 first: the real softphone offers no IPv6 candidates
+
+CLOCK = SystemClock()
 
 
 class ResolveError(Exception):
@@ -47,7 +53,21 @@ class Resolver:
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[_Lookup] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._observed: deque[tuple[float | None, str]] = deque(maxlen=OBSERVED_LIMIT)
         self._under_way: dict[tuple[str, socket.AddressFamily], asyncio.Future[str]] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Lookups that no thread has taken up yet."""
+        return self._queue.qsize()
+
+    def observed(self) -> tuple[tuple[float | None, str], ...]:
+        """Lookups since the last call: seconds and outcome (`ok`, `dns`); None and `timeout` for one given up."""
+        seen = []
+        with contextlib.suppress(IndexError):
+            while True:
+                seen.append(self._observed.popleft())
+        return tuple(seen)
 
     async def resolve(self, host: str, port: int, *, timeout_s: float) -> Address:
         """The first IPv4 address of `host`, else its first IPv6 address. Raises ResolveError."""
@@ -59,6 +79,7 @@ class Resolver:
             async with asyncio.timeout(timeout_s):
                 return await self._look_up(host, port)
         except TimeoutError:
+            self._observed.append((None, "timeout"))
             raise ResolveError(f"no answer for {host} within {timeout_s:g} s") from None
 
     async def _look_up(self, host: str, port: int) -> Address:
@@ -99,11 +120,13 @@ class Resolver:
     def _work(self) -> None:
         while True:
             lookup = self._queue.get()
+            begun_mono_s = CLOCK.mono_s()
             try:
                 answers = socket.getaddrinfo(lookup.host, None, lookup.family, socket.SOCK_DGRAM)
                 result: str | Exception = str(answers[0][4][0])
             except (OSError, ValueError) as error:
                 result = error
+            self._observed.append((CLOCK.mono_s() - begun_mono_s, "ok" if isinstance(result, str) else "dns"))
             with contextlib.suppress(RuntimeError):  # its loop has closed: nobody waits
                 lookup.loop.call_soon_threadsafe(_deliver, lookup.found, result)
 

@@ -1,26 +1,36 @@
-"""RTCP round trips, kept free of wall-clock steps: aiortc takes them by time.time() and smooths them. Pure."""
+"""RTCP round trips, W3C webrtc-stats' roundTripTime: from LSR and DLSR by the monotonic clock, not smoothed. Pure."""
 
 from __future__ import annotations
 
-STEP_S = 0.05  # the wall clock moved this much against the monotonic one between two readings: it was stepped
-MEMORY_S = 30.0  # about as long as aiortc's smoothing (0.85 a report, one or two a second) remembers
+REMEMBERED = 8  # sender reports; at one a second an answer to an older one is of no use
 LONGEST_S = 60.0
+ROUNDING_S = 0.001  # LSR and DLSR count in 1/65536 s: a path without delay may come out below zero
 
 
 class RoundTrip:
-    """Told aiortc's estimate and both clocks now and then; knows whether the estimate means anything."""
+    """Told which sender reports went out and what the other side answered (RFC 3550 section 6.4.1).
+
+    Times are ours alone: LSR only names the report, so neither side's wall clock matters.
+    """
 
     def __init__(self) -> None:
-        self._offset_s: float | None = None
-        self._stepped_mono_s: float | None = None
+        self._sent: dict[int, float] = {}
         self.seconds: float | None = None
+        self.measurements = 0
 
-    def read(self, estimate_s: float | None, mono_s: float, wall_s: float) -> None:
-        """Take a reading; `seconds` is then the estimate, or None where it cannot be trusted."""
-        offset_s = wall_s - mono_s
-        if self._offset_s is not None and abs(offset_s - self._offset_s) > STEP_S:
-            self._stepped_mono_s = mono_s
-        self._offset_s = offset_s
-        polluted = self._stepped_mono_s is not None and mono_s - self._stepped_mono_s < MEMORY_S
-        usable = estimate_s is not None and 0 <= estimate_s < LONGEST_S and not polluted
-        self.seconds = estimate_s if usable else None
+    def sent(self, lsr: int, at_mono_s: float) -> None:
+        """A sender report left, whose NTP time has these middle bits."""
+        self._sent.pop(lsr, None)
+        self._sent[lsr] = at_mono_s
+        while len(self._sent) > REMEMBERED:
+            del self._sent[next(iter(self._sent))]
+
+    def answered(self, lsr: int, dlsr: int, arrived_mono_s: float) -> None:
+        """A report block about our stream came in; what names none of our reports is passed over."""
+        sent_mono_s = self._sent.get(lsr)
+        if sent_mono_s is None:
+            return
+        seconds = arrived_mono_s - sent_mono_s - dlsr / 65536
+        if -ROUNDING_S <= seconds < LONGEST_S:
+            self.seconds = max(0.0, seconds)
+            self.measurements += 1

@@ -18,6 +18,7 @@ LINE_LIMIT = 2048
 CANDIDATE_LIMIT = 64
 END_OF_CANDIDATES = "end-of-candidates"
 TELEPHONE_EVENT = 101
+DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")  # RFC 8866 section 6.7
 
 _ICE_CHARS = re.compile(r"[A-Za-z0-9+/=_-]{4,256}")  # RFC 8839 section 5.4, and what gateways add to it
 _REQUIRED = ("fingerprint", "setup", "ice-ufrag", "ice-pwd", "rtcp-mux")
@@ -58,6 +59,12 @@ def read_candidate(text: str) -> str | Failure:
         if match is not None:
             return _usable(match[1])
     return failure("candidate", Reason.MALFORMED, "no candidate attribute")
+
+
+def direction_of(sdp: str) -> str:
+    """`sendrecv`, `sendonly`, `recvonly` or `inactive` as whoever wrote `sdp` sees it; sendrecv if it says nothing."""
+    said = [line[2:] for line in sdp.splitlines() if line[2:] in DIRECTIONS and line.startswith("a=")]
+    return said[-1] if said else DIRECTIONS[0]  # the section's own comes after the session's
 
 
 def far_end_offer(sdp: str, mid: str) -> str:

@@ -14,41 +14,20 @@ from aioice import stun
 
 from monitor.facts.clock import SystemClock
 from monitor.facts.ice import CandidateType, IceServer, ServerOutcome, ServerResult
-from monitor.media.resolver import RESOLVER, ResolveError
+from monitor.media.ice_outcomes import ResponseError, detail_of, outcome_of
+from monitor.media.resolver import RESOLVER
 from monitor.media.server_url import ServerUrl, host_port, read_server_url
-from monitor.media.wires import NotStunError, Tls, TlsError, UdpWire, Wire, open_stream, trusting_the_system
+from monitor.media.wires import NotStunError, Tls, UdpWire, Wire, open_stream, trusting_the_system
 
 RTO_S = 0.5  # RFC 8489 section 6.2.1, doubled at every retransmission
 DNS_LIMIT_S = 5.0
 RELEASE_LIMIT_S = 1.0
 REQUESTED_TRANSPORT_UDP = 0x11000000  # RFC 8656 section 18.8
 ALLOCATION_LIFETIME_S = 60  # we release it ourselves; if that is lost, the server soon does
-DETAIL_CHARS = 200
 UNAUTHENTICATED, STALE_NONCE = 401, 438
 SCHEMES = ("stun", "stuns", "turn", "turns")
-AUTH_CODES = frozenset({401, 403, 431, 438, 441})  # RFC 8489 section 14.8, RFC 8656 section 19
-REFUSING_CODES = frozenset({300, 486, 500, 508})  # it would serve, but not us or not now
-
-# In this order: TimeoutError and the connection errors are OSErrors themselves.
-OUTCOMES: tuple[tuple[type[Exception], ServerOutcome], ...] = (
-    (TimeoutError, ServerOutcome.TIMEOUT),
-    (ResolveError, ServerOutcome.DNS),
-    (TlsError, ServerOutcome.TLS),
-    (ConnectionError, ServerOutcome.REFUSED),
-    (OSError, ServerOutcome.UNREACHABLE),
-)
 
 CLOCK = SystemClock()
-
-
-class _ResponseError(Exception):
-    """The server answered with a STUN error."""
-
-    def __init__(self, response: stun.Message) -> None:
-        code, words = response.attributes.get("ERROR-CODE", (0, "an error without a code"))
-        super().__init__(f"{code} {words}")
-        self.code: int = code
-        self.response = response
 
 
 async def stun_binding(server: IceServer, *, interface: str | None = None, timeout_s: float = 5.0) -> ServerResult:
@@ -109,7 +88,7 @@ class _Conversation:
             self._wire = await open_stream(address, interface=interface, tls=tls, clock=CLOCK)
 
     async def request(self, method: stun.Method, **attributes: Any) -> stun.Message:
-        """The success response to one request. Raises _ResponseError for an error response, OSError, NotStunError."""
+        """The success response to one request. Raises ResponseError for an error response, OSError, NotStunError."""
         assert self._wire is not None
         message = stun.Message(method, stun.Class.REQUEST, attributes={**attributes, **self._credentials})
         if self._key is None:
@@ -155,7 +134,7 @@ class _Conversation:
                 continue
             self.answered_mono_s = arrival.at_mono_s
             if answer.message_class is stun.Class.ERROR:
-                raise _ResponseError(answer)
+                raise ResponseError(answer)
             return answer
 
     def _read(self, data: bytes, request: stun.Message) -> stun.Message | None:
@@ -193,7 +172,7 @@ async def _authenticated(talk: _Conversation, method: stun.Method, **attributes:
     while True:
         try:
             return await talk.request(method, **attributes)
-        except _ResponseError as refused:
+        except ResponseError as refused:
             if refused.code not in answerable or not talk.authenticate(refused.response):
                 raise
             answerable.remove(refused.code)
@@ -201,7 +180,7 @@ async def _authenticated(talk: _Conversation, method: stun.Method, **attributes:
 
 async def _release(talk: _Conversation) -> None:
     """Give the allocation back (RFC 8656 section 7); if that fails the server ends it after its lifetime."""
-    with contextlib.suppress(TimeoutError, OSError, NotStunError, _ResponseError):
+    with contextlib.suppress(TimeoutError, OSError, NotStunError, ResponseError):
         async with asyncio.timeout(RELEASE_LIMIT_S):
             await _authenticated(talk, stun.Method.REFRESH, LIFETIME=0)
 
@@ -226,8 +205,7 @@ async def _hold(talk: _Conversation, interface: str | None, timeout_s: float, qu
             await talk.open(interface, timeout_s)
             address = await question(talk)
     except Exception as error:
-        outcome = _outcome(error)
-        return Asked(_result(talk, outcome, detail=_detail(talk, outcome, error, timeout_s)), CLOCK.mono_s())
+        return Asked(_result(talk, outcome_of(error), detail=_detail(talk, error, timeout_s)), CLOCK.mono_s())
     asked = Asked(_result(talk, ServerOutcome.OK, address=host_port(*address)), talk.answered_mono_s)
     if talk.allocated:
         await _release(talk)
@@ -247,23 +225,6 @@ def _address(answer: stun.Message, *names: str) -> tuple[str, int]:
     raise NotStunError(f"the answer carries no {names[0]}")
 
 
-def _outcome(error: Exception) -> ServerOutcome:
-    if isinstance(error, _ResponseError):
-        return _outcome_of_code(error.code)
-    return next((outcome for kind, outcome in OUTCOMES if isinstance(error, kind)), ServerOutcome.UNSUPPORTED)
-
-
-def _outcome_of_code(code: int) -> ServerOutcome:
-    if code in AUTH_CODES:
-        return ServerOutcome.AUTH
-    return ServerOutcome.REFUSED if code in REFUSING_CODES else ServerOutcome.UNSUPPORTED
-
-
-def _detail(talk: _Conversation, outcome: ServerOutcome, error: Exception, timeout_s: float) -> str:
-    if outcome is ServerOutcome.TIMEOUT:
-        words = f"{talk.doing}: no answer within {timeout_s:g} s"
-    else:
-        words = getattr(error, "strerror", None) or str(error)
-    if talk.unreadable:
-        words += f" ({talk.unreadable} messages were not an answer)"
-    return " ".join((words or type(error).__name__).split())[:DETAIL_CHARS]
+def _detail(talk: _Conversation, error: Exception, timeout_s: float) -> str:
+    words = detail_of(error, talk.doing, timeout_s)
+    return f"{words} ({talk.unreadable} messages were not an answer)" if talk.unreadable else words

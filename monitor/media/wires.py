@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -165,6 +166,19 @@ def trusting_the_system() -> ssl.SSLContext:
 
 async def open_stream(address: Address, *, interface: str | None, tls: Tls | None, clock: Clock) -> StreamWire:
     """A TCP connection, or TLS over it. Raises OSError or TlsError."""
+    sock = await connected_socket(address, interface)
+    if tls is None:
+        reader, writer = await asyncio.open_connection(sock=sock, limit=MESSAGE_LIMIT)
+        return StreamWire(reader, writer, clock)
+    with tls_errors():
+        reader, writer = await asyncio.open_connection(
+            sock=sock, limit=MESSAGE_LIMIT, ssl=tls.context, server_hostname=tls.hostname
+        )
+    return StreamWire(reader, writer, clock)
+
+
+async def connected_socket(address: Address, interface: str | None) -> socket.socket:
+    """A TCP socket connected to `address`. Raises OSError."""
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -174,18 +188,18 @@ async def open_stream(address: Address, *, interface: str | None, tls: Tls | Non
     except BaseException:
         sock.close()
         raise
-    if tls is None:
-        reader, writer = await asyncio.open_connection(sock=sock, limit=MESSAGE_LIMIT)
-        return StreamWire(reader, writer, clock)
+    return sock
+
+
+@contextlib.contextmanager
+def tls_errors() -> Iterator[None]:
+    """Raise what goes wrong in a TLS handshake as TlsError; running out of time stays TimeoutError."""
     try:
-        reader, writer = await asyncio.open_connection(
-            sock=sock, limit=MESSAGE_LIMIT, ssl=tls.context, server_hostname=tls.hostname
-        )
+        yield
     except TimeoutError:
         raise
     except (OSError, ssl.CertificateError) as error:  # ssl.SSLError is an OSError
         raise TlsError(_words(error)) from None
-    return StreamWire(reader, writer, clock)
 
 
 def _bind(sock: socket.socket, interface: str | None) -> None:

@@ -71,7 +71,9 @@ CHANNELS = ("notification", "xmpp", "websocket")
 HEARTBEAT_OUTCOMES = ("ok", "timeout", "late", "not_connected", "error")
 SIGNALLING_PHASES = ("token", "channel_create", "tcp", "tls", "upgrade", "sasl", "bind", "ice_servers")
 CALL_PHASES = ("propose", "offer", "ice_checks", "dtls", "first_media")
-MEASURED_KINDS = ("heartbeat", "phase", "gathering", "call_phase", "media", "api")
+MEASURED_KINDS = ("heartbeat", "phase", "connection", "gathering", "call_phase", "media", "api")
+ARRIVAL_CLOCKS = ("kernel", "callback")
+SLOT_OUTCOMES = ("sent", "missed")
 TOKENS = ("service", "agent")
 MOS_MODEL = "softphone"  # the softphone's own formula
 
@@ -80,6 +82,14 @@ CATALOGUE: tuple[Metric, ...] = (
         name="softphone_heartbeat_rtt_seconds",
         type=Type.HISTOGRAM,
         help="Round trip of application pings that were answered in time.",
+        labels=("site", "channel"),
+        closed={"channel": CHANNELS},
+        buckets=RTT_S,
+    ),
+    Metric(
+        name="softphone_heartbeat_tcp_rtt_seconds",
+        type=Type.HISTOGRAM,
+        help="The kernel's smoothed TCP round trip beside each answered ping: to the first proxy, and free of own lag.",
         labels=("site", "channel"),
         closed={"channel": CHANNELS},
         buckets=RTT_S,
@@ -178,6 +188,13 @@ CATALOGUE: tuple[Metric, ...] = (
         help="Media round trip, one sample a second and call.",
         labels=("site",),
         buckets=RTT_S,
+    ),
+    Metric(
+        name="softphone_media_samples_total",
+        type=Type.COUNTER,
+        help="Seconds of media by who noted the arrivals; those of a callback move with own loop lag.",
+        labels=("site", "arrival_clock"),
+        closed={"arrival_clock": ARRIVAL_CLOCKS},
     ),
     Metric(
         name="softphone_media_jitter_seconds",
@@ -319,6 +336,56 @@ CATALOGUE: tuple[Metric, ...] = (
         help="How late a probe's slot started.",
         labels=("process",),
         buckets=LAG_S,
+    ),
+    Metric(
+        name="softphone_monitor_run_queue_seconds_total",
+        type=Type.COUNTER,
+        help="Time in which a process was ready to run and had no processor; 0 where the system does not tell.",
+        labels=("process",),
+    ),
+    Metric(
+        name="softphone_monitor_cpu_steal_ratio",
+        type=Type.GAUGE,
+        help="Share of the machine's processor time that its hypervisor gave away, last second; NaN while not known.",
+    ),
+    Metric(
+        name="softphone_monitor_media_slots_total",
+        type=Type.COUNTER,
+        help="20 ms slots of media to be sent by outcome; missed: it was too late for them.",
+        labels=("process", "outcome"),
+        closed={"outcome": SLOT_OUTCOMES},
+    ),
+    Metric(
+        name="softphone_monitor_socket_drops_total",
+        type=Type.COUNTER,
+        help="Datagrams that the kernel dropped, as a process had not read those before them.",
+        labels=("process",),
+    ),
+    Metric(
+        name="softphone_monitor_gc_pause_seconds",
+        type=Type.HISTOGRAM,
+        help="Garbage collections; nothing else of the process runs meanwhile.",
+        labels=("process",),
+        buckets=LAG_S,
+    ),
+    Metric(
+        name="softphone_monitor_executor_queue",
+        type=Type.GAUGE,
+        help="Jobs that wait for a thread of the process's default executor, last second.",
+        labels=("process",),
+    ),
+    Metric(
+        name="softphone_monitor_dns_lookup_seconds",
+        type=Type.HISTOGRAM,
+        help="DNS lookups of STUN and TURN servers that were answered.",
+        labels=("site",),
+        buckets=SERVER_S,
+    ),
+    Metric(
+        name="softphone_monitor_dns_lookup_failures_total",
+        type=Type.COUNTER,
+        help="DNS lookups of STUN and TURN servers without an address or an answer.",
+        labels=("site",),
     ),
     Metric(
         name="softphone_monitor_suspect",

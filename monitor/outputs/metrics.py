@@ -166,6 +166,7 @@ class _Gauges:
     def __init__(self, site: str, options: MetricsOptions, standing: Standing) -> None:
         self._site = site
         self._per_agent = options.per_agent
+        self._known: Dimensions = {("site",): ((site,),), ("process",): tuple((name,) for name in options.processes)}
         self._standing = standing
         build = {
             "version": options.version,
@@ -197,7 +198,7 @@ class _Gauges:
 
     def _always(self, metric: Metric, space: LabelSpace) -> Iterator[Values]:
         """Series that exist at 0 while nothing is known; an agent's own come with the agent."""
-        return iter(()) if "agent" in space.names else space.known({("site",): ((self._site,),)})
+        return iter(()) if "agent" in space.names else space.known(self._known)
 
 
 def _known(name: str, site: str, options: MetricsOptions) -> Dimensions:

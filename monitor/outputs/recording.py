@@ -49,6 +49,7 @@ def record(fact: Observation, sheet: Sheet) -> None:
 def _heartbeat(fact: HeartbeatObserved, sheet: Sheet) -> None:
     sheet.count("softphone_heartbeats_total", channel=fact.channel, outcome=fact.outcome, agent=fact.agent)
     sheet.measure("softphone_heartbeat_rtt_seconds", fact.rtt_s, fact=fact, channel=fact.channel)
+    sheet.measure("softphone_heartbeat_tcp_rtt_seconds", fact.tcp_rtt_s, fact=fact, channel=fact.channel)
 
 
 def _phase(fact: PhaseObserved, sheet: Sheet) -> None:
@@ -89,6 +90,8 @@ def _call_phase(fact: CallPhaseObserved, sheet: Sheet) -> None:
 
 
 def _media(fact: MediaSampled, sheet: Sheet) -> None:
+    if fact.arrival_clock:
+        sheet.count("softphone_media_samples_total", arrival_clock=fact.arrival_clock)
     sheet.measure("softphone_media_rtt_seconds", fact.rtt_s, fact=fact)
     sheet.measure("softphone_media_jitter_seconds", fact.jitter_s, fact=fact)
     sheet.measure("softphone_media_loss_ratio", fact.loss_ratio, fact=fact)
@@ -109,6 +112,21 @@ def _own_lag(fact: OwnLagObserved, sheet: Sheet) -> None:
         sheet.measure("softphone_monitor_loop_lag_seconds", lag_s, fact=fact, process=fact.process)
     for lateness_s in fact.lateness_samples_s:
         sheet.measure("softphone_monitor_schedule_lateness_seconds", lateness_s, fact=fact, process=fact.process)
+    for pause_s in fact.gc_pauses_s:
+        sheet.measure("softphone_monitor_gc_pause_seconds", pause_s, fact=fact, process=fact.process)
+    for lookup_s in fact.dns_lookups_s:
+        sheet.measure("softphone_monitor_dns_lookup_seconds", lookup_s, fact=fact)
+    _own_counts(fact, sheet)
+
+
+def _own_counts(fact: OwnLagObserved, sheet: Sheet) -> None:
+    """Whole children appear with the first report of a process, so what did not happen counts 0."""
+    sent, process = max(0, fact.slots_due - fact.slots_missed), fact.process
+    sheet.count("softphone_monitor_media_slots_total", sent, process=process, outcome="sent")
+    sheet.count("softphone_monitor_media_slots_total", fact.slots_missed, process=process, outcome="missed")
+    sheet.count("softphone_monitor_run_queue_seconds_total", fact.waited_s or 0.0, process=process)
+    sheet.count("softphone_monitor_socket_drops_total", fact.socket_drops, process=process)
+    sheet.count("softphone_monitor_dns_lookup_failures_total", fact.dns_failures)
 
 
 def _dropped(fact: FactsDropped, sheet: Sheet) -> None:

@@ -10,8 +10,9 @@ from pydantic import TypeAdapter
 from monitor.facts.codec import fact_to_dict
 from monitor.facts.markers import Marker
 from monitor.facts.observations import Observation, OwnLagObserved
+from monitor.outputs.suspicion import starved
 
-QUIET_LAG_S = 0.010  # a second in which we were never later than this says nothing and is not stored
+QUIET_LAG_S = 0.010  # a second in which we were never later than this, nor starved, says nothing and is not stored
 
 FactRow = tuple[str, float, str, str]  # kind, at_wall_s, site, json
 MarkerRow = tuple[str, str, str, float, str]  # job, run_id, phase, at_wall_s, json
@@ -20,14 +21,19 @@ _MARKER: TypeAdapter[Marker] = TypeAdapter(Marker)
 
 
 def compact(fact: Observation) -> Observation | None:
-    """The fact as it is stored: of a second's hundred lag samples only the worst, of a quiet second nothing."""
+    """The fact as it is stored: of a second's hundred lag samples only the worst, of a quiet second nothing.
+
+    Single collections and lookups are for the metrics alone.
+    """
     if not isinstance(fact, OwnLagObserved):
         return fact
     lag_s = max(fact.lag_samples_s, default=0.0)
     lateness_s = max(fact.lateness_samples_s, default=0.0)
-    if max(lag_s, lateness_s) <= QUIET_LAG_S:
+    if max(lag_s, lateness_s) <= QUIET_LAG_S and not starved(fact):
         return None
-    return dataclasses.replace(fact, lag_samples_s=(lag_s,), lateness_samples_s=(lateness_s,))
+    return dataclasses.replace(
+        fact, lag_samples_s=(lag_s,), lateness_samples_s=(lateness_s,), gc_pauses_s=(), dns_lookups_s=()
+    )
 
 
 def fact_row(fact: Observation) -> FactRow:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from monitor.facts.clock import Clock
 from monitor.facts.markers import Marker, MarkerPhase, told_seconds
-from monitor.facts.observations import CertificateObserved, ConnectionChanged, Observation, ProcessEnded, TokenObserved
+from monitor.facts.observations import (
+    CertificateObserved,
+    ConnectionChanged,
+    Observation,
+    OwnLagObserved,
+    ProcessEnded,
+    TokenObserved,
+)
 from monitor.facts.runs import DEFAULT_LIMIT_S, Run, runs_of
 from monitor.outputs.catalogue import OPEN_VALUES_LIMIT
 from monitor.outputs.suspicion import Suspicion
@@ -105,6 +113,34 @@ class Certificates:
             yield Reading("softphone_certificate_expiry_timestamp_seconds", {}, first)
 
 
+class OwnMachine:
+    """What the processes told last of the machine and the interpreter they run on."""
+
+    def __init__(self) -> None:
+        self._steal_ratio = math.nan
+        self._queues: dict[str, int] = {}
+
+    def feed(self, fact: Observation) -> None:
+        """Follow OwnLagObserved; an ended process has no queue."""
+        if isinstance(fact, OwnLagObserved):
+            if fact.steal_ratio is not None:
+                self._steal_ratio = fact.steal_ratio
+            if fact.executor_queue is not None and (fact.process in self._queues or self._room):
+                self._queues[fact.process] = fact.executor_queue
+        elif isinstance(fact, ProcessEnded):
+            self._queues.pop(fact.process, None)
+
+    def readings(self) -> Iterator[Reading]:
+        """The share stolen, and a queue a process."""
+        yield Reading("softphone_monitor_cpu_steal_ratio", {}, self._steal_ratio)
+        for process, waiting in self._queues.items():
+            yield Reading("softphone_monitor_executor_queue", {"process": process}, float(waiting))
+
+    @property
+    def _room(self) -> bool:
+        return len(self._queues) < OPEN_VALUES_LIMIT
+
+
 class Published:
     """The last runs of every publish job, from their markers."""
 
@@ -179,6 +215,7 @@ class Standing:
         self._sessions = sessions
         self._tokens = Tokens()
         self._certificates = Certificates()
+        self._machine = OwnMachine()
         self._published = published
         self._suspicion = Suspicion()
         self._settings_good = True
@@ -189,6 +226,7 @@ class Standing:
             self._sessions.feed(fact)
             self._tokens.feed(fact)
             self._certificates.feed(fact)
+            self._machine.feed(fact)
             self._suspicion.feed(fact, self._clock.mono_s())
 
     def marker(self, marker: Marker, instead_of: Marker | None = None) -> bool:
@@ -216,6 +254,7 @@ class Standing:
                 *self._sessions.readings(),
                 *self._tokens.readings(now_wall_s),
                 *self._certificates.readings(),
+                *self._machine.readings(),
                 *self._published.readings(now_wall_s),
                 Reading("softphone_monitor_suspect", {}, float(self._suspicion.suspect(now_mono_s))),
                 Reading("softphone_monitor_config_last_reload_successful", {}, float(self._settings_good)),

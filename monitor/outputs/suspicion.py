@@ -12,25 +12,55 @@ WINDOW_S = 60.0
 SHARE_LIMIT = 0.2  # more suspect measurements than this share, and we distrust the lot
 MIN_SAMPLES = 5  # fewer measurements than this have no share worth speaking of
 LAG_LIMIT_S = 0.25  # a measuring process that was once this late may have falsified anything in that minute
+STARVED_LIMIT = 3  # starved seconds of one process, as it reports them, from which on the whole minute is distrusted
+WAITED_SHARE = 0.02  # a process that was ready to run for more of its time without a processor is starved,
+WAITED_EACH_S = 0.0002  # if it waited so long at each turn: many short waits falsify nothing, and busy peers have many
+STEAL_LIMIT = 0.10  # share of the machine's processor time given away by its hypervisor: every clock reading is late
+MISSED_LIMIT = 0.01  # share of the media slots not sent: what the far side then reports as loss and jitter is ours
 LAG_FLOOR_S = 0.005  # below this, lag falsifies no figure that matters, even where it is a tenth of a loopback ping
 NOT_MEASURING = "main"  # the process that only collects: its lag falsifies nothing
 
 
 @dataclass(slots=True)
 class Second:
-    """What one second brought: measurements, how many of them suspect, the largest lag of a measuring process."""
+    """What one second brought: measurements, how many of them suspect, the largest lag of a measuring process.
+
+    starved: the processes that reported to have been kept from measuring, once for each report.
+    """
 
     at_s: int
     samples: int = 0
     suspect: int = 0
     lag_s: float = 0.0
+    starved: tuple[str, ...] = ()
+
+
+def starved(fact: OwnLagObserved) -> bool:
+    """Whether something else kept this process, or the whole machine, from measuring in the second told."""
+    if fact.steal_ratio is not None and fact.steal_ratio > STEAL_LIMIT:
+        return True
+    if fact.process == NOT_MEASURING:
+        return False
+    if fact.slots_missed > MISSED_LIMIT * max(1, fact.slots_due) or fact.socket_drops:
+        return True
+    return _waited(fact)
+
+
+def _waited(fact: OwnLagObserved) -> bool:
+    if fact.waited_s is None:
+        return False
+    return fact.waited_s > WAITED_SHARE * fact.over_s and fact.waited_s > WAITED_EACH_S * fact.turns
 
 
 def suspect(seconds: Iterable[Second], now_s: float) -> bool:
-    """True when the last WINDOW_S held too large a share of suspect measurements, or one lag over LAG_LIMIT_S."""
+    """True when the last WINDOW_S held too many suspect measurements, a lag over LAG_LIMIT_S, or starved processes."""
     recent = summed(seconds, now_s)
     share = recent.suspect / recent.samples if recent.samples >= MIN_SAMPLES else 0.0
-    return share > SHARE_LIMIT or recent.lag_s > LAG_LIMIT_S
+    return share > SHARE_LIMIT or recent.lag_s > LAG_LIMIT_S or _often(recent.starved)
+
+
+def _often(starved: tuple[str, ...]) -> bool:
+    return any(starved.count(process) >= STARVED_LIMIT for process in set(starved))
 
 
 def summed(seconds: Iterable[Second], now_s: float) -> Second:
@@ -41,6 +71,7 @@ def summed(seconds: Iterable[Second], now_s: float) -> Second:
         sum(second.samples for second in recent),
         sum(second.suspect for second in recent),
         max((second.lag_s for second in recent), default=0.0),
+        tuple(process for second in recent for process in second.starved),
     )
 
 
@@ -53,8 +84,9 @@ class Suspicion:
     def feed(self, fact: Observation, now_s: float) -> None:
         """Take a fact into account. now_s: monotonic seconds."""
         if isinstance(fact, OwnLagObserved):
+            second = self._second(now_s)
+            second.starved += (fact.process,) if starved(fact) else ()
             if fact.process != NOT_MEASURING:
-                second = self._second(now_s)
                 second.lag_s = max(second.lag_s, *fact.lag_samples_s, 0.0)
         elif fact.measured_s() is not None:
             second = self._second(now_s)

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.config.model import CallProbe as CallSettings
@@ -23,7 +22,9 @@ from monitor.genesys.events import (
 )
 from monitor.probes.agent import AgentSession
 from monitor.probes.base import Context
-from monitor.probes.channel import Asker, ChannelError, Params
+from monitor.probes.channel import ChannelError, Params
+from monitor.probes.link import Replaceable
+from monitor.probes.open_call import OpenCall
 from monitor.probes.shard_messages import (
     ENDED,
     ICE_CONNECTED,
@@ -40,37 +41,24 @@ from monitor.probes.shard_messages import (
 CALLS_LIMIT = 32
 EARLY_CANDIDATES = 64
 HANG_UP_S = 0.5  # the whole close has a second
+WAIT_S = 10.0  # longest wait for the set-ups of other calls in the shard, which have a fortieth of a second each
 NORMAL_END = "success"
+MEDIA_LOST = "failed-transport"  # how the softphone ends a session whose media is gone
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class _Call:
-    """One session from its proposal to its end."""
-
-    session_id: str
-    conversation_id: str
-    peer: str
-    proposed_mono_s: float
-    offer: asyncio.Future[OfferReceived | None]  # None: the call ended before one came
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    candidates: list[str] = field(default_factory=list)  # those that came before the shard was asked
-    asked: bool = False
-    lost: bool = False  # told as a loss already: the platform's own `terminate` would be the same one again
-    end_reason: str | None = None  # what we still have to tell the platform; None when it knows
 
 
 class CallProbe:
     """Answers every call of its agent (`answer: any`) for as long as the platform keeps it up; several at once.
 
     It listens from when it is made until `close()`; slots only compare notes with the shard. While signalling is down
-    the media goes on, and what happens to it is told as ever.
+    the media goes on, and what happens to it is told as ever. A shard that dies takes its calls with it: they are ended
+    at once, as our own loss (ProcessEnded tells it) and never as a drop.
     """
 
     kind = "call"
 
-    def __init__(self, settings: CallSettings, context: Context, shard: Asker, agent: AgentSession) -> None:
+    def __init__(self, settings: CallSettings, context: Context, shard: Replaceable, agent: AgentSession) -> None:
         self.name = settings.name
         self.interval_s = settings.interval_s
         self.timeout_s = settings.timeout_s
@@ -78,9 +66,9 @@ class CallProbe:
         self._context = context
         self._shard = shard
         self._agent = agent
-        self._calls: dict[str, _Call] = {}
+        self._calls: dict[str, OpenCall] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._unsubscribe = agent.subscribe(self._heard)
+        self._unsubscribes = (agent.subscribe(self._heard), shard.when_lost(self._shard_lost))
         for kind, handler in {
             ICE_CONNECTED: self._ice_connected,
             LOST: self._media_lost,
@@ -95,7 +83,7 @@ class CallProbe:
         return len(self._calls)
 
     async def run(self) -> Sequence[Observation]:
-        """End the calls that the shard no longer holds: it was replaced, and their media with it."""
+        """End the calls that the shard no longer holds: what it said about their end did not get through."""
         if self._settings.dial is not None:
             return self.failed(failure("propose", Reason.UNSUPPORTED, "dialling is not implemented"))
         asked = [call for call in self._calls.values() if call.asked]  # not those that come while we compare notes
@@ -103,7 +91,7 @@ class CallProbe:
             held = (await self._shard.ask("sessions", {}, self.timeout_s))["sessions"]
             for call in asked:
                 if call.session_id not in held:
-                    self._finish(call, "failed-transport")
+                    self._finish(call, MEDIA_LOST)
         return ()
 
     def failed(self, failure: Failure) -> Sequence[Observation]:
@@ -112,7 +100,8 @@ class CallProbe:
 
     async def close(self) -> None:
         """Hang up every call and stop listening. Idempotent."""
-        self._unsubscribe()
+        for unsubscribe in self._unsubscribes:
+            unsubscribe()
         for call in tuple(self._calls.values()):
             self._finish(call, NORMAL_END)
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -144,7 +133,7 @@ class CallProbe:
             log.warning("%s: more than %d calls at once: one is left alone", self.name, CALLS_LIMIT)
             return
         offer: asyncio.Future[OfferReceived | None] = asyncio.get_running_loop().create_future()
-        call = _Call(event.session_id, event.conversation_id, event.peer, event.at_mono_s, offer)
+        call = OpenCall(event.session_id, event.conversation_id, event.peer, event.at_mono_s, offer)
         if not event.sdp_over_xmpp:
             self._phase(call, "propose", None, failure("propose", Reason.UNSUPPORTED, "the Jingle form of a call"))
             return
@@ -156,7 +145,7 @@ class CallProbe:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _carry(self, call: _Call) -> None:
+    async def _carry(self, call: OpenCall) -> None:
         """One call from its proposal to its end."""
         try:
             if await self._set_up(call):
@@ -168,7 +157,7 @@ class CallProbe:
             self._calls.pop(call.session_id, None)
             await self._hang_up(call)
 
-    async def _set_up(self, call: _Call) -> bool:
+    async def _set_up(self, call: OpenCall) -> bool:
         """From proceed to the answer on its way; False when the call ended before that."""
         refused = await self._agent.connection.proceed(call.session_id, call.peer)
         if refused is not None:
@@ -181,13 +170,13 @@ class CallProbe:
         problem = await self._answer(call, offer)
         if call.over.is_set():
             return False
-        seconds = self._context.clock.mono_s() - offer.at_mono_s
+        seconds = self._context.clock.mono_s() - offer.at_mono_s - call.waited_s
         self._phase(call, "offer", None if problem else seconds, problem)
         if problem is not None:
             call.end_reason = "general-error"
         return problem is None
 
-    async def _offer(self, call: _Call) -> OfferReceived | None:
+    async def _offer(self, call: OpenCall) -> OfferReceived | None:
         """The offer; None when the call ended, or none came within `timeout_s`, which is then told."""
         try:
             async with asyncio.timeout(self.timeout_s):
@@ -197,7 +186,7 @@ class CallProbe:
             self._phase(call, "propose", None, failure("propose", Reason.TIMEOUT, waited))
             return None
 
-    async def _answer(self, call: _Call, offer: OfferReceived) -> Failure | None:
+    async def _answer(self, call: OpenCall, offer: OfferReceived) -> Failure | None:
         request = AnswerRequest(
             site=self._context.site,
             probe=self.name,
@@ -212,21 +201,23 @@ class CallProbe:
         )
         call.asked = True  # what comes from here on follows the question on the same channel
         try:
-            answered = from_params(Answered, await self._shard.ask("answer", to_params(request), self.timeout_s))
+            reply = await self._shard.ask("answer", to_params(request), self.timeout_s + WAIT_S)
         except ChannelError as error:
             return failure("offer", Reason.ERROR, error)
+        answered = from_params(Answered, reply)
+        call.waited_s = answered.waited_s
         if answered.failure is not None or call.over.is_set():
             return answered.failure
         refused = await self._agent.connection.accept(call.session_id)
         return refused or await self._agent.connection.answer(call.session_id, call.peer, answered.sdp)
 
-    def _candidate(self, call: _Call, sdp: str) -> None:
+    def _candidate(self, call: OpenCall, sdp: str) -> None:
         if call.asked:
             self._shard.tell("candidate", to_params(CandidateMessage(session_id=call.session_id, sdp=sdp)))
         elif len(call.candidates) < EARLY_CANDIDATES:
             call.candidates.append(sdp)
 
-    def _ended_by_platform(self, call: _Call, reason: str, detail: str) -> None:
+    def _ended_by_platform(self, call: OpenCall, reason: str, detail: str) -> None:
         """A normal end, or a drop at the platform's side, unless the media told that drop before."""
         normal = reason == "terminated" and detail == NORMAL_END
         if not normal and not call.lost:
@@ -243,7 +234,7 @@ class CallProbe:
             )
         self._finish(call, None)
 
-    def _finish(self, call: _Call, tell_platform: str | None) -> None:
+    def _finish(self, call: OpenCall, tell_platform: str | None) -> None:
         """Let the call's task end it; `tell_platform` is the reason to send, None when the platform knows."""
         if not call.over.is_set():
             call.end_reason = tell_platform
@@ -251,7 +242,7 @@ class CallProbe:
         if not call.offer.done():
             call.offer.set_result(None)
 
-    async def _hang_up(self, call: _Call) -> None:
+    async def _hang_up(self, call: OpenCall) -> None:
         """Free the media, then say goodbye where the platform does not know yet."""
         if call.asked:
             message = to_params(SessionMessage(session_id=call.session_id))
@@ -278,15 +269,22 @@ class CallProbe:
             call.lost = False
 
     async def _media_ended(self, params: Params) -> None:
-        """The media is gone for good: the softphone ends the session as `failed-transport`."""
+        """The media is gone for good: the softphone ends the session."""
         call = self._calls.get(from_params(SessionMessage, params).session_id)
         if call is not None:
-            self._finish(call, "failed-transport")
+            self._finish(call, MEDIA_LOST)
 
-    def _phase(self, call: _Call, phase: str, seconds: float | None, problem: Failure | None) -> None:
+    def _shard_lost(self) -> None:
+        """Our own process is gone, and with it the media of our calls."""
+        for call in [call for call in self._calls.values() if call.asked and not call.over.is_set()]:
+            log.warning("%s: %s ended with our media process: no drop", self._agent.name, call.conversation_id)
+            call.lost = True  # whatever the platform says about its end
+            self._finish(call, MEDIA_LOST)
+
+    def _phase(self, call: OpenCall, phase: str, seconds: float | None, problem: Failure | None) -> None:
         about = self._about(call, seconds or 0.0)
         self._context.emit(CallPhaseObserved(**about, phase=phase, seconds=seconds, failure=problem))
 
-    def _about(self, call: _Call | None, over_s: float) -> dict[str, Any]:
+    def _about(self, call: OpenCall | None, over_s: float) -> dict[str, Any]:
         stamp = self._context.stamp_over(self.name, over_s)
         return {**stamp, "agent": self._agent.name, "conversation_id": "" if call is None else call.conversation_id}

@@ -30,15 +30,17 @@ class Child:
         self._ended = asyncio.create_task(process.wait(), name=f"process {name}")
 
     @classmethod
-    async def spawn(cls, name: str, module: str, inherited: socket.socket, handlers: Mapping[str, Handler]) -> Child:
-        """Start `python -m module FD_MAIN FD`, FD being the child's copy of `inherited`, which is closed here."""
+    async def spawn(
+        cls, name: str, module: str, inherited: socket.socket, handlers: Mapping[str, Handler], *arguments: str
+    ) -> Child:
+        """Start `python -m module FD_MAIN FD ARGUMENTS`, FD being its copy of `inherited`, which is closed here."""
         ours, theirs = socket.socketpair()
         with theirs, inherited:
             channel = await Channel.from_socket(ours, name)
             for method, handler in handlers.items():
                 channel.on(method, handler)
             try:
-                process = await _start(module, theirs, inherited)
+                process = await _start(module, (theirs, inherited), arguments)
             except BaseException:
                 await channel.close()
                 raise
@@ -76,10 +78,10 @@ class Child:
             await self._talking
 
 
-async def _start(module: str, *sockets: socket.socket) -> asyncio.subprocess.Process:
+async def _start(module: str, sockets: Iterable[socket.socket], arguments: Iterable[str]) -> asyncio.subprocess.Process:
     fds = tuple(sock.fileno() for sock in sockets)
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", module, *map(str, fds)),
+        *(sys.executable, "-P", "-m", module, *map(str, fds), *arguments),
         pass_fds=fds,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=STDERR_FD,  # standard output belongs to results

@@ -1,14 +1,16 @@
-"""Main's side of the measuring processes: spawns prober and shard, takes their facts, replaces what dies."""
+"""Main's side of the measuring processes: spawns prober and shards, takes their facts, replaces what dies."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Callable
 
 from pydantic import TypeAdapter
 
+from monitor.config.fleet import shard_count
 from monitor.config.model import Settings
 from monitor.facts.clock import Clock
 from monitor.facts.codec import fact_from_dict
@@ -17,16 +19,14 @@ from monitor.facts.probe_result import ProbeResult
 from monitor.probes.channel import ChannelError, Params
 from monitor.probes.child import Child
 from monitor.probes.handover import send_socket
+from monitor.probes.restarts import Restarts
 
-PROBER, SHARD = "prober", "shard0"
+PROBER = "prober"
 START_S = 30.0
 RELOAD_S = 15.0
 PROBE_NOW_S = 120.0
-PROBER_STOP_S = 1.3  # together with the shard's within 2 s
-SHARD_STOP_S = 0.5
-FIRST_BACKOFF_S = 0.5
-BACKOFF_CAP_S = 30.0
-STEADY_S = 60.0  # a child that lived this long is restarted without remembered backoff
+PROBER_STOP_S = 1.3  # together with the shards' within 2 s
+SHARD_STOP_S = 0.5  # all of them at once
 
 _RESULT: TypeAdapter[ProbeResult] = TypeAdapter(ProbeResult)
 
@@ -41,18 +41,26 @@ class FleetError(Exception):
         self.problems = problems
 
 
-class Fleet:
-    """The two measuring processes behind one object.
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    on_fact is called in the event loop with every fact. The shard may die alone: the prober is handed a socket to its
-    successor and goes on. When the prober dies the shard is replaced too, as its calls have lost their signalling.
+
+class Fleet:
+    """The measuring processes behind one object: the prober, and as many shards as the settings ask for.
+
+    on_fact is called in the event loop with every fact. A shard may die alone: the prober is handed a socket to its
+    successor and goes on, and so do the other shards. When the prober dies the shards are replaced too, as their calls
+    have lost their signalling. How many shards there are stays as it was at the start, whatever is reloaded.
     """
 
     def __init__(self, settings: Settings, on_fact: Callable[[Observation], None], clock: Clock) -> None:
         self._settings = settings
         self._on_fact = on_fact
         self._clock = clock
+        self._shards = {f"shard{index}": index for index in range(shard_count(settings.fleet, processors()))}
         self._children: dict[str, Child] = {}
+        self._restarts = Restarts()
         self._handover: socket.socket | None = None
         self._started = False
         self._keeping: asyncio.Task[None] | None = None
@@ -61,16 +69,16 @@ class Fleet:
 
     @property
     def ready(self) -> bool:
-        """True while both processes run and every probe has started."""
+        """True while the prober runs and every probe has started."""
         return self._started and not self._stopping
 
     def pid(self, process: str) -> int | None:
-        """Process id of `prober` or `shard0`, None while there is none."""
+        """Process id of `prober`, `shard0` and so on, None while there is none."""
         child = self._children.get(process)
         return child.pid if child is not None and child.alive else None
 
     async def start(self) -> None:
-        """Spawn both and wait until every probe has started. Raises FleetError, having stopped what it started."""
+        """Spawn all and wait until every probe has started. Raises FleetError, having stopped what it started."""
         try:
             await self._start_all()
         except BaseException:
@@ -90,7 +98,7 @@ class Fleet:
             self._settings = settings
 
     async def stop(self) -> None:
-        """End prober, then shard, by force after 2 s at the latest. Idempotent."""
+        """End prober, then shards, by force after 2 s at the latest. Idempotent."""
         self._stopping = True
         self._started = False
         if self._keeping is not None:
@@ -100,16 +108,18 @@ class Fleet:
 
     async def _start_all(self) -> None:
         await self._spawn_prober()
-        await self._spawn_shard()
+        for name in self._shards:
+            await self._spawn_shard(name)
         await self._ask("start", {"settings": self._settings.to_json()}, START_S)
         self._started = True
 
     async def _stop_all(self) -> None:
         self._started = False
-        for name, deadline_s in ((PROBER, PROBER_STOP_S), (SHARD, SHARD_STOP_S)):
-            child = self._children.pop(name, None)
-            if child is not None:
-                await child.stop(deadline_s)
+        prober = self._children.pop(PROBER, None)
+        if prober is not None:
+            await prober.stop(PROBER_STOP_S)
+        shards, self._children = self._children, {}
+        await asyncio.gather(*(shard.stop(SHARD_STOP_S) for shard in shards.values()))
         if self._handover is not None:
             self._handover.close()
             self._handover = None
@@ -117,37 +127,30 @@ class Fleet:
     async def _spawn_prober(self) -> None:
         ours, theirs = socket.socketpair()
         self._handover = ours
-        self._children[PROBER] = await Child.spawn(PROBER, "monitor.probes.prober", theirs, {"fact": self._fact})
+        await self._spawn(PROBER, theirs, str(len(self._shards)))
 
-    async def _spawn_shard(self) -> None:
+    async def _spawn_shard(self, name: str) -> None:
         """A new shard, with a new socket between it and the prober."""
         probers, shards = socket.socketpair()
         with probers:
             if self._handover is not None:
-                send_socket(self._handover, probers)
-        self._children[SHARD] = await Child.spawn(SHARD, "monitor.probes.shard", shards, {"fact": self._fact})
+                send_socket(self._handover, self._shards[name], probers)
+        await self._spawn(name, shards, name)
+
+    async def _spawn(self, name: str, inherited: socket.socket, argument: str) -> None:
+        module = f"monitor.probes.{'prober' if name == PROBER else 'shard'}"
+        self._children[name] = await Child.spawn(name, module, inherited, {"fact": self._fact}, argument)
+        self._restarts.started(name, self._clock.mono_s())
 
     async def _keep(self) -> None:
         """Replace what dies, until cancelled."""
-        backoff_s = FIRST_BACKOFF_S
         while True:
-            since_mono_s = self._clock.mono_s()
-            await self._death()
-            if self._clock.mono_s() - since_mono_s > STEADY_S:
-                backoff_s = FIRST_BACKOFF_S
-            replaced = False
-            while not replaced:
-                await self._pause(backoff_s)
-                backoff_s = min(2 * backoff_s, BACKOFF_CAP_S)
-                replaced = await self._replace()
+            await self._news(self._restarts.wait_s(self._clock.mono_s()))
+            await self._bury()
+            for process in self._restarts.due(self._clock.mono_s()):
+                await self._replace(process)
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait; who ends meanwhile is told at once."""
-        until_mono_s = self._clock.mono_s() + seconds
-        while (left_s := until_mono_s - self._clock.mono_s()) > 0:
-            await self._death(left_s)
-
-    async def _death(self, limit_s: float | None = None) -> None:
+    async def _news(self, limit_s: float | None) -> None:
         """Returns once a child has ended, or after `limit_s`."""
         never = asyncio.create_task(asyncio.Event().wait())
         waits = [never, *(asyncio.create_task(child.wait()) for child in self._children.values())]
@@ -156,31 +159,32 @@ class Fleet:
         finally:
             for wait in waits:
                 wait.cancel()
-        await self._bury()
 
     async def _bury(self) -> None:
-        """Take leave of every child that has ended, and tell it."""
+        """Take leave of every child that has ended, and tell it; without the prober the shards have no work left."""
         for name in [name for name, child in self._children.items() if not child.alive]:
             child = self._children.pop(name)
             await child.stop(SHARD_STOP_S)
             status = await child.wait()
-            self._started = self._started and name != PROBER
             log.error("%s ended unexpectedly with status %s", name, status)
             self._on_fact(ProcessEnded(**self._stamp(name), process=name, exit_status=status))
+            self._restarts.ended(name, self._clock.mono_s())
+        if PROBER not in self._children:
+            await self._stop_all()
+            for name in self._shards:
+                self._restarts.cancel(name)
 
-    async def _replace(self) -> bool:
+    async def _replace(self, process: str) -> None:
         async with self._changing:
-            await self._bury()
             try:
-                if PROBER in self._children:
-                    await self._spawn_shard()
-                else:
+                if process == PROBER:
                     await self._stop_all()
                     await self._start_all()
+                else:
+                    await self._spawn_shard(process)
             except (FleetError, OSError) as error:
-                log.error("the measuring processes could not be replaced: %s", error)
-                return False
-            return True
+                log.error("%s could not be replaced: %s", process, error)
+                self._restarts.failed(process, self._clock.mono_s())
 
     async def _ask(self, method: str, params: Params, timeout_s: float) -> Params:
         child = self._children.get(PROBER)

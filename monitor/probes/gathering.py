@@ -17,7 +17,7 @@ from monitor.probes.channel import Asker, ChannelError
 from monitor.probes.shard_messages import GatherRequest, from_params, to_params
 
 PLATFORM = "platform"
-ANSWER_MARGIN_S = 1.0  # the shard answers this much after the gathering's own limit at the latest
+ANSWER_MARGIN_S = 1.5  # the shard answers this much after the gathering's own limit at the latest, its turn included
 
 
 @dataclass(frozen=True, slots=True)

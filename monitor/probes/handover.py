@@ -7,13 +7,16 @@ import socket
 from collections.abc import Callable
 
 
-def send_socket(handover: socket.socket, given: socket.socket) -> None:
-    """Give the other process its own copy of `given`; ours may be closed afterwards. Raises OSError when it is gone."""
-    socket.send_fds(handover, [b"s"], [given.fileno()])
+def send_socket(handover: socket.socket, index: int, given: socket.socket) -> None:
+    """Give the other process its own copy of `given`, as that of shard `index` (0 to 255); ours may then be closed.
+
+    Raises OSError when the other process is gone.
+    """
+    socket.send_fds(handover, [bytes([index])], [given.fileno()])
 
 
-async def receive_sockets(handover: socket.socket, use: Callable[[socket.socket], None]) -> None:
-    """Call `use` with every socket that comes, until the other process closes its end."""
+async def receive_sockets(handover: socket.socket, use: Callable[[int, socket.socket], None]) -> None:
+    """Call `use` with every socket that comes and its shard's index, until the other process closes its end."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     handover.setblocking(False)
@@ -28,13 +31,13 @@ async def receive_sockets(handover: socket.socket, use: Callable[[socket.socket]
         loop.remove_reader(handover)
 
 
-def _receive(handover: socket.socket, use: Callable[[socket.socket], None]) -> bool:
+def _receive(handover: socket.socket, use: Callable[[int, socket.socket], None]) -> bool:
     try:
-        mark, fds, _, _ = socket.recv_fds(handover, 1, 1)  # one byte, so one message and its socket, at a time
+        index, fds, _, _ = socket.recv_fds(handover, 1, 1)  # one byte, so one message and its socket, at a time
     except BlockingIOError:
         return True
     except OSError:
         return False
     for fd in fds:
-        use(socket.socket(fileno=fd))
-    return bool(mark)
+        use(index[0], socket.socket(fileno=fd))
+    return bool(index)

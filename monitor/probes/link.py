@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from monitor.probes.channel import Channel, ChannelError, Handler, Params
+from collections.abc import Callable
+from typing import Protocol
+
+from monitor.probes.channel import Asker, Channel, ChannelError, Handler, Params
+
+
+class Replaceable(Asker, Protocol):
+    """An `Asker` that tells when the other side is gone; what that one held is gone with it."""
+
+    def when_lost(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` at the end of every channel; returns what ends that."""
+        ...
 
 
 class Link:
     """An `Asker` whose channel may be replaced while others hold it: how the prober outlives a shard.
 
     Handlers registered once serve every channel to come. While there is none, asks raise ChannelError and tells are
-    dropped.
+    dropped. The end of a channel is told at once to who asked for it.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._handlers: dict[str, Handler] = {}
         self._channel: Channel | None = None
+        self._losses: list[Callable[[], None]] = []
 
     @property
     def connected(self) -> bool:
@@ -27,6 +39,11 @@ class Link:
         self._handlers[method] = handler
         if self._channel is not None:
             self._channel.on(method, handler)
+
+    def when_lost(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` at the end of every channel; returns what ends that."""
+        self._losses.append(listener)
+        return lambda: self._losses.remove(listener) if listener in self._losses else None
 
     def tell(self, method: str, params: Params) -> bool:
         """Send one way; False when it was dropped."""
@@ -46,7 +63,11 @@ class Link:
         for method, handler in self._handlers.items():
             channel.on(method, handler)
         self._channel = channel
-        await channel.run()
+        try:
+            await channel.run()
+        finally:
+            for listener in tuple(self._losses):
+                listener()
 
     async def close(self) -> None:
         """Close the present channel. Idempotent."""

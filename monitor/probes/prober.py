@@ -7,11 +7,12 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from monitor.config.fleet import shard_of_agents
 from monitor.config.model import ProbeSettings, Settings
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.codec import fact_to_dict
@@ -68,9 +69,9 @@ class Held:
 class Prober:
     """Keeps what the settings ask for running, and changes only what a reload changes."""
 
-    def __init__(self, channel: Channel, shard: Link, clock: Clock) -> None:
+    def __init__(self, channel: Channel, shards: Sequence[Link], clock: Clock) -> None:
         self._channel = channel
-        self._shard = shard
+        self._shards = shards
         self._clock = clock
         self._lag = LagMeter(clock)
         self._site = ""
@@ -154,7 +155,7 @@ class Prober:
         held = {name: one.session for name, one in self._sessions.items()}
         service = next((session for session in held.values() if isinstance(session, ServiceSession)), None)
         agents = {name: session for name, session in held.items() if isinstance(session, AgentSession)}
-        needs = Needs(self._context, self._shard, agents, service)
+        needs = Needs(self._context, self._shards, agents, service, shard_of_agents(settings, len(self._shards)))
         now = self._clock.mono_s()
         for index, wanted in enumerate(settings.probes):
             if wanted.name not in self._probes:
@@ -224,17 +225,17 @@ def _handlers(prober: Prober) -> dict[str, Handler]:
     return {"start": apply, "reload": apply, "probe_now": probe_now}
 
 
-async def serve(main_socket: socket.socket, handover: socket.socket) -> None:
+async def serve(main_socket: socket.socket, handover: socket.socket, shard_count: int) -> None:
     """Be the prober until SIGTERM or the end of the channel to main."""
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     channel = await Channel.from_socket(main_socket, "main")
-    shard = Link("shard0")
-    prober = Prober(channel, shard, SystemClock())
+    links = [Link(f"shard{index}") for index in range(shard_count)]
+    prober = Prober(channel, links, SystemClock())
     for method, handler in _handlers(prober).items():
         channel.on(method, handler)
     async with asyncio.TaskGroup() as tasks:
-        shards = tasks.create_task(_serve_shards(handover, shard))
+        shards = tasks.create_task(_serve_shards(handover, links))
         running = tasks.create_task(channel.run())
         running.add_done_callback(lambda _: stopping.set())
         await stopping.wait()
@@ -243,15 +244,15 @@ async def serve(main_socket: socket.socket, handover: socket.socket) -> None:
         shards.cancel()
 
 
-async def _serve_shards(handover: socket.socket, link: Link) -> None:
-    """Talk to the newest shard that main hands over."""
+async def _serve_shards(handover: socket.socket, links: Sequence[Link]) -> None:
+    """Talk to the newest of each shard that main hands over."""
     async with asyncio.TaskGroup() as tasks:
 
-        async def talk(sock: socket.socket) -> None:
-            await link.serve(await Channel.from_socket(sock, "shard0"))
+        async def talk(link: Link, sock: socket.socket) -> None:
+            await link.serve(await Channel.from_socket(sock, link.name))
 
-        def use(sock: socket.socket) -> None:
-            tasks.create_task(talk(sock))
+        def use(index: int, sock: socket.socket) -> None:
+            tasks.create_task(talk(links[index], sock))
 
         await receive_sockets(handover, use)
 
@@ -262,16 +263,16 @@ def log_to_stderr(process: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Entry: `python -m monitor.probes.prober FD_MAIN FD_SHARD`.
+    """Entry: `python -m monitor.probes.prober FD_MAIN FD_HANDOVER SHARDS`.
 
-    Both are inherited ends of Unix socket pairs. Over FD_MAIN goes the channel to main; over FD_SHARD main hands the
-    socket to the shard (handover.py), and another one whenever the shard had to be replaced.
+    Both are inherited ends of Unix socket pairs. Over FD_MAIN goes the channel to main; over FD_HANDOVER main hands the
+    socket to each of the SHARDS shards (handover.py), and another one whenever a shard had to be replaced.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     log_to_stderr(PROCESS)
     main_socket, handover = (socket.socket(fileno=int(fd)) for fd in arguments[:2])
     with handover:
-        asyncio.run(serve(main_socket, handover))
+        asyncio.run(serve(main_socket, handover, int(arguments[2])))
     return 0
 
 

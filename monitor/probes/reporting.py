@@ -14,14 +14,29 @@ from monitor.facts.observations import (
     ConnectionChanged,
     Disconnected,
     PhaseObserved,
+    SilenceObserved,
     TokenObserved,
 )
 from monitor.genesys.auth import Token
-from monitor.genesys.events import CertificateSeen, Connected, Dropped, Event, GaveUp, PhaseTimed, RequestFailed
+from monitor.genesys.events import (
+    CertificateSeen,
+    Connected,
+    Dropped,
+    Event,
+    GaveUp,
+    PhaseTimed,
+    RequestFailed,
+    SilenceEnded,
+    SilenceNoticed,
+)
 from monitor.genesys.rest_messages import RestReply
 from monitor.probes.base import Context
 
 TOKEN_REPORT_S = 60.0
+_WHERE = {
+    "path": ": what we send is not acknowledged, so the way is cut",
+    "server": ": what we send is acknowledged, and nobody answers",
+}
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +104,12 @@ class Reporter:
             self._set_up(True, event.reconnect, event.seconds)
         elif isinstance(event, Dropped):
             self._dropped(event)
+        elif isinstance(event, SilenceNoticed):
+            log.warning("%s: silent for %.1f s%s", self.name, event.seconds, _WHERE.get(event.where, ""))
+            self._silence(event.seconds, event.where, silent=True)
+        elif isinstance(event, SilenceEnded):
+            log.warning("%s: heard again after %.1f s", self.name, event.seconds)
+            self._silence(event.seconds, "", silent=False)
         elif isinstance(event, GaveUp):
             self.gave_up = True
             self.down()
@@ -136,6 +157,10 @@ class Reporter:
                 ConnectionChanged(**stamp, agent=self.name, connected=up, reconnect=reconnect, seconds=seconds)
             )
 
+    def _silence(self, seconds: float, where: str, *, silent: bool) -> None:
+        stamp = self._context.stamp_over(self.name, seconds)
+        self._context.emit(SilenceObserved(**stamp, agent=self.name, silent=silent, seconds=seconds, where=where))
+
     def _dropped(self, event: Dropped) -> None:
         if not self._softphone:
             log.warning("%s: dropped: %s %s", self.name, event.layer_reason, event.detail)
@@ -143,7 +168,7 @@ class Reporter:
         self._context.emit(
             Disconnected(
                 # lag of ours since the last sign of life may be what the other side seemed to be silent for
-                **self._context.stamp_over(self.name, event.noticed_wall_s - event.last_good_wall_s),
+                **self._context.stamp_over(self.name, self._context.clock.wall_s() - event.last_good_wall_s),
                 layer=Layer.SIGNALLING,
                 reason=event.layer_reason,
                 last_good_wall_s=event.last_good_wall_s,

@@ -18,7 +18,7 @@ from monitor.media.gathering import gather
 from monitor.media.opus_sample import opus_packets
 from monitor.probes.channel import Channel, Params
 from monitor.probes.lag import LagMeter
-from monitor.probes.own_health import OwnHealth
+from monitor.probes.own_health import OwnCounters, OwnHealth
 from monitor.probes.shard_call import ShardCall
 from monitor.probes.shard_messages import (
     Answered,
@@ -29,23 +29,26 @@ from monitor.probes.shard_messages import (
     from_params,
     to_params,
 )
+from monitor.probes.turnstile import GATHERING, SET_UP, Turnstile
 
-PROCESS = "shard0"
-CALLS_LIMIT = 256
+CALLS_LIMIT = 1024  # more than one process can hold: what keeps a mistake from taking the machine down
 CLOSE_LIMIT_S = 1.0  # for all calls together: the process has to end within 2 s
 
 log = logging.getLogger(__name__)
 
 
 class Shard:
-    """Answers what the prober asks and tells main what it measures."""
+    """Answers what the prober asks and tells main what it measures. name: of this process, such as `shard0`."""
 
-    def __init__(self, main: Channel, prober: Channel, clock: Clock) -> None:
+    def __init__(self, name: str, main: Channel, prober: Channel, clock: Clock) -> None:
+        self.name = name
         self._main = main
         self._prober = prober
         self._clock = clock
         self._lag = LagMeter(clock)
+        self._turnstile = Turnstile(clock)
         self._calls: dict[str, ShardCall] = {}
+        self._past = OwnCounters()  # what the peers that are gone had counted
         self._own: list[asyncio.Task[None]] = []
         for method, handler in {
             "gather": self._gather,
@@ -69,13 +72,17 @@ class Shard:
     async def _gather(self, params: Params) -> Params:
         request = from_params(GatherRequest, params)
         self._watch_own_health(request.site)
+        turn = await self._turnstile.turn(GATHERING)
         began_mono_s = self._clock.mono_s()
-        gathering = await gather(
-            request.servers,
-            relay_only=request.relay_only,
-            interface=request.interface,
-            timeout_s=request.timeout_s,
-        )
+        try:
+            gathering = await gather(
+                request.servers,
+                relay_only=request.relay_only,
+                interface=request.interface,
+                timeout_s=request.timeout_s,
+            )
+        finally:
+            turn.over()
         return {"gathering": to_params(gathering), "lag_s": self._lag.max_since(began_mono_s)}
 
     async def _answer(self, params: Params) -> Params:
@@ -91,11 +98,12 @@ class Shard:
             lag=self._lag,
         )
         self._calls[request.session_id] = call  # before the first await: candidates follow on the heels of the offer
-        answer = await call.answer()
+        turn = await self._turnstile.turn(SET_UP)
+        answer = await call.answer(turn)
         if isinstance(answer, str):
-            return to_params(Answered(sdp=answer))
+            return to_params(Answered(sdp=answer, waited_s=turn.waited_s))
         await self._end(request.session_id)
-        return to_params(Answered(failure=answer))
+        return to_params(Answered(failure=answer, waited_s=turn.waited_s))
 
     async def _candidate(self, params: Params) -> Params:
         message = from_params(CandidateMessage, params)
@@ -117,7 +125,14 @@ class Shard:
     async def _end(self, session_id: str) -> None:
         call = self._calls.pop(session_id, None)
         if call is not None:
+            self._past = added(self._past, call.counters)
             await call.hang_up()
+
+    def _counters(self) -> OwnCounters:
+        total = self._past
+        for call in self._calls.values():
+            total = added(total, call.counters)
+        return total
 
     def _emit(self, fact: Observation) -> None:
         self._main.tell("fact", fact_to_dict(fact))
@@ -128,16 +143,23 @@ class Shard:
     def _watch_own_health(self, site: str) -> None:
         """Own lag as facts of the site, which the first request tells."""
         if not self._own:
-            health = OwnHealth(PROCESS, site, self._emit, self._clock, self._lag, self._main)
+            health = OwnHealth(self.name, site, self._emit, self._clock, self._lag, self._main, self._counters)
             self._own = [asyncio.create_task(self._lag.run()), asyncio.create_task(health.run())]
 
 
-async def serve(main_socket: socket.socket, prober_socket: socket.socket) -> None:
-    """Work until SIGTERM, or until either channel ends."""
+def added(one: OwnCounters, other: OwnCounters) -> OwnCounters:
+    """The counts of both."""
+    return OwnCounters(
+        one.slots_due + other.slots_due, one.slots_missed + other.slots_missed, one.socket_drops + other.socket_drops
+    )
+
+
+async def serve(name: str, main_socket: socket.socket, prober_socket: socket.socket) -> None:
+    """Be the shard of that name until SIGTERM, or until either channel ends."""
     ending = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
     main, prober = await Channel.from_socket(main_socket, "main"), await Channel.from_socket(prober_socket, "prober")
-    shard = Shard(main, prober, SystemClock())
+    shard = Shard(name, main, prober, SystemClock())
     async with asyncio.TaskGroup() as tasks:
         for channel in (main, prober):
             tasks.create_task(channel.run()).add_done_callback(lambda _: ending.set())
@@ -147,14 +169,15 @@ async def serve(main_socket: socket.socket, prober_socket: socket.socket) -> Non
 
 
 def main(arguments: list[str]) -> int:
-    """Entry: `python -m monitor.probes.shard FD_MAIN FD_PROBER`, two inherited ends of Unix socket pairs."""
+    """Entry: `python -m monitor.probes.shard FD_MAIN FD_PROBER NAME`: two inherited ends of Unix socket pairs."""
+    name = arguments[2]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=f"%(levelname)s {PROCESS}: %(message)s")
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=f"%(levelname)s {name}: %(message)s")
     main_socket, prober_socket = (socket.socket(fileno=int(fd)) for fd in arguments[:2])
     opus_packets()  # now rather than inside the first call
     gc.collect()
     gc.freeze()  # what start-up made stays: later collections need not look at it
-    asyncio.run(serve(main_socket, prober_socket))
+    asyncio.run(serve(name, main_socket, prober_socket))
     return 0
 
 

@@ -14,7 +14,9 @@ from monitor.media.peer import Peer
 from monitor.media.peer_events import MediaStats, PeerEvent, PeerEventKind, PeerOptions
 from monitor.media.reception import interval
 from monitor.probes.lag import LagMeter
+from monitor.probes.own_health import OwnCounters
 from monitor.probes.shard_messages import ENDED, ICE_CONNECTED, LOST, RESUMED, AnswerRequest, SessionMessage
+from monitor.probes.turnstile import Turn
 
 SAMPLE_S = 1.0
 # A close_notify comes with every normal end too, some time before or after the signalling's `terminate`: only one that
@@ -57,13 +59,21 @@ class ShardCall:
         self._lag = lag
         options = PeerOptions(relay_only=request.relay_only, interface=request.interface)
         self._peer = Peer(ice_servers=request.servers, on_event=self._event, clock=clock, options=options)
+        self._turn: Turn | None = None
         self._sampling: asyncio.Task[None] | None = None
         self._unexplained: asyncio.TimerHandle | None = None
         self._media = False
         self._over = False
 
-    async def answer(self) -> str | Failure:
-        """The SDP answer to the request's offer."""
+    @property
+    def counters(self) -> OwnCounters:
+        """What its peer has counted so far."""
+        stats = self._peer.stats()
+        return OwnCounters(stats.packets_sent + stats.slots_skipped, stats.slots_skipped, stats.socket_drops)
+
+    async def answer(self, turn: Turn) -> str | Failure:
+        """The SDP answer to the request's offer. turn: over once the media is encrypted, or the call has ended."""
+        self._turn = turn
         for candidate in self._request.candidates:
             await self._peer.add_candidate(candidate)
         return await self._peer.answer(self._request.sdp)
@@ -75,6 +85,7 @@ class ShardCall:
     async def hang_up(self) -> None:
         """End the call; nothing is told from the moment of asking. Idempotent."""
         self._over = True
+        self._end_turn()
         if self._unexplained is not None:
             self._unexplained.cancel()
             self._unexplained = None
@@ -97,10 +108,16 @@ class ShardCall:
         elif event.kind is PeerEventKind.ENDED:
             self._say(ENDED, event)
 
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.over()
+
     def _phase(self, event: PeerEvent) -> None:
         self._emit_phase(PHASES[event.kind], event.seconds, None)
         if event.kind is PeerEventKind.ICE_COMPLETED:
             self._say(ICE_CONNECTED, event)
+        elif event.kind is PeerEventKind.DTLS_CONNECTED:
+            self._end_turn()
         elif event.kind is PeerEventKind.FIRST_MEDIA:
             self._media = True
             self._sampling = asyncio.create_task(self._sample(), name=f"media of {self._request.session_id}")

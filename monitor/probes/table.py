@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,9 +18,9 @@ from monitor.probes.agent import AgentPlan, AgentSession
 from monitor.probes.api import ApiProbe
 from monitor.probes.base import Context, Probe
 from monitor.probes.call import CallProbe
-from monitor.probes.channel import Asker
 from monitor.probes.gathering import GatheringProbe
 from monitor.probes.heartbeat import HeartbeatProbe
+from monitor.probes.link import Replaceable
 from monitor.probes.service import SERVICE, ServicePlan, ServiceSession
 from monitor.probes.signalling import SignallingProbe
 
@@ -38,12 +38,13 @@ class Unready(Exception):  # noqa: N818 - a state of the settings and the enviro
 
 @dataclass(frozen=True)
 class Needs:
-    """What a probe may be built from."""
+    """What a probe may be built from. shard_of: whose calls go to which of `shards`; gatherings go to the first."""
 
     context: Context
-    shard: Asker
+    shards: Sequence[Replaceable]
     agents: Mapping[str, AgentSession] = field(default_factory=dict)
     service: ServiceSession | None = None
+    shard_of: Mapping[str, int] = field(default_factory=dict)
 
 
 def session_plans(settings: Settings, env: Mapping[str, str] | None = None) -> dict[str, Plan]:
@@ -172,11 +173,12 @@ def _signalling(settings: Any, needs: Needs) -> Probe:
 
 def _gathering(settings: Any, needs: Needs) -> Probe:
     agent = _agent(settings, needs) if settings.agent else None
-    return GatheringProbe(settings, needs.context, needs.shard, agent)
+    return GatheringProbe(settings, needs.context, needs.shards[0], agent)
 
 
 def _call(settings: Any, needs: Needs) -> Probe:
-    return CallProbe(settings, needs.context, needs.shard, _agent(settings, needs))
+    shard = needs.shards[needs.shard_of.get(settings.agent, 0)]
+    return CallProbe(settings, needs.context, shard, _agent(settings, needs))
 
 
 def _api(settings: Any, needs: Needs) -> Probe:

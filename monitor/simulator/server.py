@@ -18,7 +18,7 @@ import uvicorn
 
 from monitor.config.values import is_loopback
 from monitor.facts.clock import Clock, SystemClock
-from monitor.simulator.kept_credentials import keep, user_token
+from monitor.simulator.kept_credentials import keep, keep_softphones, user_tokens
 from monitor.simulator.live import LiveWorld
 from monitor.simulator.platform import Platform
 from monitor.simulator.rest.app import create_app
@@ -39,7 +39,8 @@ class SimulatorOptions:
     certificate: PEM files of a certificate chain and its key; with them everything is https and wss.
     advertise: the name or address that clients are told to reach it at, where `host` is a wildcard or behind a
     container's network; in URLs and for the embedded STUN and TURN servers alike.
-    credentials: a folder whose secret and token are used again, and where `simulate` keeps what it prints.
+    credentials: a folder whose secret and tokens are used again, and where `simulate` keeps what it prints.
+    softphones: how many users are given a token; with a folder, settings to run a monitor with them are written there.
     """
 
     scenario: Scenario
@@ -51,6 +52,7 @@ class SimulatorOptions:
     certificate: tuple[Path, Path] | None = None
     advertise: str | None = None
     credentials: Path | None = None
+    softphones: int = 1
 
 
 class QuietServer(uvicorn.Server):
@@ -63,9 +65,11 @@ class QuietServer(uvicorn.Server):
 
 
 class RunningSimulator:
-    """A simulator that accepts connections. `info` is what `simulate` prints."""
+    """A simulator that accepts connections. `info` is what `simulate` prints, `tokens` one of each softphone."""
 
-    def __init__(self, platform: Platform, streaming: Streaming, server: QuietServer, info: dict[str, Any]) -> None:
+    def __init__(
+        self, platform: Platform, streaming: Streaming, server: QuietServer, info: dict[str, Any], tokens: list[str]
+    ) -> None:
         self.platform = platform
         self.live = LiveWorld(platform, streaming)
         self._streaming = streaming
@@ -73,6 +77,7 @@ class RunningSimulator:
         self._serving: asyncio.Task[None] | None = None
         self._living: asyncio.Task[None] | None = None
         self.info = info
+        self.tokens = tokens
 
     async def start(self, listener: socket.socket) -> None:
         """Begin to answer REST calls on a socket that is bound already, and let the scenario's time pass."""
@@ -99,7 +104,7 @@ async def serve(options: SimulatorOptions, clock: Clock | None = None) -> Runnin
     """Start a simulator in this event loop. Raises OSError: a port is taken, a certificate or folder is no use."""
     tls = _tls(options.certificate)
     platform = Platform(options.scenario, seed=options.seed, clock=clock or SystemClock())
-    token = user_token(platform, options.credentials)
+    tokens = user_tokens(platform, options.credentials, options.softphones)
     listener = listen(options.host, options.rest_port)
     try:
         streaming = await Streaming.start(platform, options.host, options.ws_port, tls=tls)
@@ -126,7 +131,7 @@ async def serve(options: SimulatorOptions, clock: Clock | None = None) -> Runnin
         ssl_certfile=options.certificate[0] if options.certificate else None,
         ssl_keyfile=options.certificate[1] if options.certificate else None,
     )
-    running = RunningSimulator(platform, streaming, QuietServer(config), _info(platform, control, token))
+    running = RunningSimulator(platform, streaming, QuietServer(config), _info(platform, control, tokens[0]), tokens)
     await running.start(listener)
     return running
 
@@ -155,11 +160,12 @@ def simulate(
     certificate: tuple[Path, Path] | None = None,
     advertise: str | None = None,
     credentials: Path | None = None,
+    softphones: int = 1,
 ) -> int:
     """The command: one JSON line on stdout when ready, then serve until SIGINT or SIGTERM. The exit status.
 
-    scenario: a shipped one's name or a file. turn: handed out instead of the scenario's own. advertise, credentials:
-    see SimulatorOptions.
+    scenario: a shipped one's name or a file. turn: handed out instead of the scenario's own. advertise, credentials,
+    softphones: see SimulatorOptions.
     2: a scenario that cannot be used; 1: a port that cannot be bound, a certificate or a folder that is no use; both
     with the reason on stderr.
     """
@@ -170,7 +176,9 @@ def simulate(
         return 2
     if turn is not None:
         chosen = chosen.model_copy(update={"turn": turn})
-    options = SimulatorOptions(chosen, host, rest_port, ws_port, seed, control, certificate, advertise, credentials)
+    options = SimulatorOptions(
+        chosen, host, rest_port, ws_port, seed, control, certificate, advertise, credentials, softphones
+    )
     try:
         asyncio.run(_until_stopped(options))
     except OSError as error:
@@ -187,6 +195,8 @@ async def _until_stopped(options: SimulatorOptions) -> None:
     try:
         if options.credentials is not None:
             keep(options.credentials, running.info)
+            if options.softphones > 1:
+                keep_softphones(options.credentials, running.info["rest"], running.info["ws"], running.tokens)
         print(json.dumps(running.info), flush=True)
         await stopped.wait()
     finally:

@@ -359,6 +359,19 @@ BETWEEN = [
         GENESYS + "probes: [{kind: call, agent: a, dial: x, every: 1m, hold: 1m}]",
         "5: probes[0].hold: '1m' — less than every (1m) is needed",
     ),
+    # fleet
+    (
+        GENESYS + "probes: [{kind: call, agent: a, answer: any}]\nfleet: {agents: 3}",
+        "6: fleet.agents: 3 — no more than genesys.agents lists (2), each a user of its own, is needed",
+    ),
+    (
+        GENESYS + "probes: [{kind: signalling, agent: a}]\nfleet: {agents: 2}",
+        "6: fleet.agents: 2 — a probe of kind call, to repeat for them, is needed",
+    ),
+    (
+        GENESYS + "probes: [{kind: call, agent: a, answer: any, name: x/y}]",
+        f"5: probes[0].name: 'x/y' — {NAME}",
+    ),
     (
         GENESYS + "probes: [{kind: call, agent: a, answer: some}]",
         "5: probes[0].answer: 'some' — one of any, none is needed",

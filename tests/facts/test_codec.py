@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from monitor.facts.codec import FACT_TYPES, fact_from_dict, fact_from_json, fact_to_dict
 from monitor.facts.failures import Failure, Reason, failure
-from monitor.facts.observations import HeartbeatObserved, Observation
+from monitor.facts.observations import (
+    ConnectionChanged,
+    HeartbeatObserved,
+    MediaSampled,
+    Observation,
+    OwnLagObserved,
+)
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 st.register_type_strategy(float, NUMBERS)
@@ -51,6 +57,7 @@ def test_every_kind_was_drawn(kind: str) -> None:
     survives()
 
 
+STAMP: dict[str, Any] = {"site": "s", "probe": "p", "at_wall_s": 1.0}
 HEARTBEAT = HeartbeatObserved(site="s", probe="p", at_wall_s=1.0, channel="xmpp", outcome="ok", rtt_s=0.05)
 
 
@@ -83,6 +90,28 @@ def test_suspect_means_own_lag_over_a_tenth_of_the_measurement() -> None:
     assert not replace(HEARTBEAT, lag_s=0.005).suspect
     assert replace(HEARTBEAT, lag_s=0.0051).suspect
     assert not replace(HEARTBEAT, rtt_s=None, outcome="timeout", lag_s=3.0).suspect
+
+
+def test_jitter_by_a_callback_makes_a_sample_suspect_of_less_lag_than_its_round_trip() -> None:
+    media = MediaSampled(**STAMP, rtt_s=0.2, jitter_s=0.002, loss_ratio=0.0, mos=4.3, packets_received=50, lag_s=0.01)
+    assert not replace(media, arrival_clock="kernel").suspect
+    assert replace(media, arrival_clock="callback").suspect
+    assert not replace(media, arrival_clock="callback", lag_s=0.0015).suspect
+    assert replace(media, arrival_clock="callback", rtt_s=None).suspect
+    assert replace(media, arrival_clock="kernel", lag_s=0.03).suspect
+
+
+def test_a_reconnection_is_measured() -> None:
+    back = ConnectionChanged(**STAMP, agent="one", connected=True, reconnect="soft", seconds=2.0)
+    assert not replace(back, lag_s=0.2).suspect
+    assert replace(back, lag_s=0.21).suspect
+    assert not replace(back, seconds=None, lag_s=9.0).suspect
+
+
+def test_own_lag_of_an_older_journal_is_read() -> None:
+    old = {"kind": "own_lag", **STAMP, "lag_s": 0.0, "lateness_s": 0.0, "process": "prober"}
+    fact = fact_from_dict({**old, "lag_samples_s": [0.3], "lateness_samples_s": []})
+    assert fact == OwnLagObserved(**STAMP, process="prober", lag_samples_s=(0.3,))
 
 
 def test_a_failure_keeps_only_one_short_line_of_the_other_sides_words() -> None:

@@ -34,7 +34,7 @@ from genesys_servers import (
 
 from monitor.facts.clock import SystemClock
 from monitor.facts.failures import Reason
-from monitor.genesys import xmpp_stream
+from monitor.genesys import silence, xmpp_stream
 from monitor.genesys.auth import StaticToken
 from monitor.genesys.connection import ConnectionOptions, SoftphoneConnection
 from monitor.genesys.events import (
@@ -45,6 +45,8 @@ from monitor.genesys.events import (
     Online,
     PhaseTimed,
     PongReceived,
+    SilenceEnded,
+    SilenceNoticed,
 )
 from monitor.genesys.rest import Rest
 
@@ -520,4 +522,37 @@ async def test_what_xml_cannot_hold_is_a_failure_of_that_call() -> None:
         ):
             assert failed is not None
             assert failed.reason is Reason.MALFORMED
+        assert made.connection.connected
+
+
+async def test_a_drop_after_a_noticed_silence_was_noticed_then_and_is_told_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, seconds in (("ASK_AFTER_S", 0.05), ("STEP_S", 0.02)):
+        monkeypatch.setattr(silence, name, seconds)
+    async with rig(transcript(CONNECTED), transcript(CONNECTED, stay), detect_after_s=2.0) as made:
+        await made.until(lambda: made.of(Dropped))
+        [noticed], [drop] = made.of(SilenceNoticed), made.of(Dropped)
+        assert made.events.index(noticed) < made.events.index(drop)
+        assert drop.layer_reason == "ping_timeout"
+        # the drop's interval ends when the silence was noticed, not when the softphone's own pings gave up
+        assert drop.noticed_wall_s - drop.last_good_wall_s == pytest.approx(noticed.seconds, abs=0.05)
+        assert noticed.where == ("server" if sys.platform.startswith("linux") else "")
+
+
+async def test_a_silence_that_ends_is_no_drop(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("ASK_AFTER_S", 0.05), ("STEP_S", 0.02)):
+        monkeypatch.setattr(silence, name, seconds)
+    speak = asyncio.Event()
+
+    async def quiet_then_speaks(websocket: ServerConnection) -> None:
+        await speak.wait()
+        await websocket.send(NOTICE)
+        await stay(websocket)
+
+    async with rig(transcript(CONNECTED, quiet_then_speaks)) as made:
+        await made.until(lambda: made.of(SilenceNoticed))
+        speak.set()
+        await made.until(lambda: made.of(SilenceEnded))
+        assert not made.of(Dropped)
         assert made.connection.connected

@@ -8,7 +8,7 @@ from monitor.media.peer_events import PeerOptions
 def first_loss(liveness: Liveness, since_mono_s: float, until_mono_s: float) -> tuple[float, Loss] | None:
     now = since_mono_s
     while now < until_mono_s:
-        loss = liveness.overdue(now)
+        loss = liveness.overdue(now) if liveness.awake(now) else None
         if loss is not None:
             assert loss.reason in DISCONNECT_REASONS[loss.layer]
             return now, loss
@@ -49,7 +49,7 @@ def test_silence_is_dated_at_the_last_packet_and_told_once() -> None:
     liveness = talking(100.0)
     liveness.rtp(103.1)
     noticed, loss = first_loss(liveness, 103.25, 150.0) or (0.0, None)
-    assert noticed == 108.25
+    assert noticed == 105.0
     assert loss == Loss(Layer.MEDIA, "silence", 103.1)
     assert first_loss(liveness, 108.5, 200.0) is None
 
@@ -72,10 +72,48 @@ def test_media_that_comes_back_can_be_lost_again() -> None:
 
 def test_a_stall_of_our_own_is_not_the_other_sides_silence() -> None:
     liveness = talking(100.0)
-    assert liveness.overdue(100.25) is None
-    assert liveness.overdue(160.0) is None  # we did not run for a minute; packets wait to be read
-    liveness.rtp(160.01)
+    liveness.awake(100.25)
+    assert not liveness.awake(160.0)  # we did not run for a minute; packets wait to be read
+    assert liveness.awake(160.25)
     assert liveness.overdue(160.25) is None
+    assert first_loss(liveness, 160.5, 170.0) is not None  # and yet a real silence is found
+
+
+def test_many_short_stalls_of_our_own_are_no_silence_either() -> None:
+    liveness = talking(100.0)
+    now = 100.0
+    liveness.awake(now)
+    for _ in range(3):
+        now += 0.9
+        liveness.awake(now)
+    assert liveness.overdue(now) is None
+
+
+def reaches(liveness: Liveness, since_s: float, until_s: float, answers: list[float]) -> list[tuple[float, str]]:
+    told = []
+    for quarter in range(int(since_s * 4), int(until_s * 4)):
+        now = quarter / 4
+        liveness.awake(now)
+        reach = liveness.reached(now, max((at for at in answers if at <= now), default=None))
+        told += [] if reach is None else [(now, reach.value)]
+    return told
+
+
+def test_disconnected_and_failed_come_when_chromium_says_so() -> None:
+    told = reaches(talking(100.0), 100.0, 140.0, [101.0])
+    assert told == [(108.75, "disconnected"), (118.75, "failed")]
+
+
+def test_an_answer_after_disconnected_is_connected_again() -> None:
+    told = reaches(talking(100.0), 100.0, 112.0, [101.0, 110.0])
+    assert told == [(108.75, "disconnected"), (110.0, "connected")]
+
+
+def test_rtp_alone_keeps_the_path_connected() -> None:
+    liveness = talking(100.0)
+    for second in range(100, 140):
+        liveness.rtp(float(second))
+        assert reaches(liveness, second, second + 1, []) == []
 
 
 def test_silence_can_be_switched_off() -> None:

@@ -14,9 +14,9 @@ from monitor.facts.clock import SystemClock
 from monitor.facts.failures import Failure, Layer, Reason
 from monitor.facts.ice import IceServer
 from monitor.media import ice_connection
+from monitor.media import peer as peer_module
 from monitor.media.peer import Peer
 from monitor.media.peer_events import PeerEvent, PeerEventKind, PeerOptions
-from monitor.media.private_names import connection_of
 
 UNREACHABLE = "a=candidate:1 1 udp 2130706431 192.0.2.199 9 typ host"
 
@@ -241,14 +241,67 @@ async def test_a_closed_peer_is_not_opened_again() -> None:
         assert isinstance(await phone.peer.answer(offer), Failure)
 
 
-async def test_media_sockets_read_small_datagrams() -> None:
-    async with two() as (far, _):
-        assert isinstance(await far.peer.offer(), str)
-        pc = far.peer._pc
-        assert pc is not None
-        connection = connection_of(pc.getTransceivers()[0].receiver.transport.transport)
-        assert connection._protocols
-        assert all(protocol.transport.max_size == 2048 for protocol in connection._protocols)
+async def test_idle_holds_consent_and_sends_nothing() -> None:
+    async with two(PeerOptions(media="idle", silence_timeout_s=0.3)) as (far, phone):
+        _, answer = await call(far, phone)
+        assert "a=inactive\r\n" in answer
+        await until(lambda: "dtls_connected" in phone.kinds() and "dtls_connected" in far.kinds())
+        await asyncio.sleep(0.8)
+        for side in (far, phone):
+            assert side.kinds()[-1] == "dtls_connected"  # nobody is missed
+            assert (side.peer.stats().packets_sent, side.peer.stats().packets_received) == (0, 0)
+
+
+async def test_dtx_sends_a_packet_now_and_then() -> None:
+    async with two(PeerOptions(media="dtx")) as (far, phone):
+        await talking(far, phone)
+        await until(lambda: far.peer.stats().packets_received >= 3)
+        assert far.peer.stats().packets_lost == 0
+        assert far.peer.stats().bytes_received == 3 * far.peer.stats().packets_received
+        assert phone.peer.stats().packets_received > 5 * far.peer.stats().packets_received
+
+
+async def test_an_offer_that_only_speaks_gets_no_sound() -> None:
+    async with two() as (far, phone):
+        offer = await far.peer.offer()
+        assert isinstance(offer, str)
+        answer = await phone.peer.answer(offer.replace("a=sendrecv", "a=sendonly"))
+        assert isinstance(answer, str)
+        assert "a=recvonly\r\n" in answer
+        assert await far.peer.accept_answer(answer) is None
+        await until(lambda: phone.peer.stats().packets_received > 10)
+        assert phone.peer.stats().packets_sent == 0
+
+
+async def test_an_offer_that_only_listens_is_not_missed() -> None:
+    async with two(PeerOptions(silence_timeout_s=0.3)) as (far, phone):
+        offer = await far.peer.offer()
+        assert isinstance(offer, str)
+        answer = await phone.peer.answer(offer.replace("a=sendrecv", "a=recvonly"))
+        assert isinstance(answer, str)
+        assert "a=sendonly\r\n" in answer
+        assert await far.peer.accept_answer(answer) is None
+        await until(lambda: far.peer.stats().packets_received > 30)
+        assert "lost" not in phone.kinds()
+
+
+async def test_a_canary_decodes_what_it_hears() -> None:
+    async with two(PeerOptions(canary=True)) as (far, phone):
+        await talking(far, phone)
+        await until(lambda: (phone.peer.stats().decoded_frames or 0) > 20)
+        assert phone.peer.stats().decode_errors == 0
+        assert far.peer.stats().decoded_frames is None
+        await until(lambda: far.peer.stats().packets_received > 20)
+
+
+async def test_without_a_private_name_aiortc_carries_the_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_module, "missing_names", lambda transceiver, connection: ("Some.name",))
+    async with two() as (far, phone):
+        await talking(far, phone)
+        await until(lambda: min(side.peer.stats().packets_received for side in (far, phone)) > 20)
+        assert phone.peer.stats().packets_sent > 0
+        assert phone.peer.stats().packets_lost == 0
+        await until(lambda: not [thread for thread in threading.enumerate() if "decoder" in thread.name])
 
 
 def _without_candidates(sdp: str) -> str:

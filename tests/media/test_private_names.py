@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
+import time
+from types import SimpleNamespace
 
 import aioice.ice
 import aioice.stun
 import aioice.turn
 import aiortc.rtcicetransport
+import pylibsrtp
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
+from aiortc.rtcrtpparameters import (
+    RTCRtcpParameters,
+    RTCRtpCodecParameters,
+    RTCRtpReceiveParameters,
+    RTCRtpSendParameters,
+)
 from aiortc.rtcrtpreceiver import RTCRtpReceiver
+from aiortc.rtcrtpsender import RTCRtpSender
 
 from monitor.media import peer
 from monitor.media.ice_connection import IceConnection
-from monitor.media.private_names import DATAGRAM_LIMIT, before_rtp, connection_of, limit_receive_buffer
+from monitor.media.private_names import (
+    Outlet,
+    Srtp,
+    before_rtp,
+    connection_of,
+    datagrams_of,
+    impair,
+    missing_names,
+    own_media,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,25 +109,79 @@ async def test_packets_can_be_looked_at_and_the_decoder_stopped() -> None:
     await pc.close()
 
 
-def test_receive_buffers() -> None:
-    class Datagrams:
-        max_size = 256 * 1024
-
-    class InnerProtocol:
-        transport = Datagrams()
-
-    plain = Datagrams()
-    limit_receive_buffer(plain)
-    assert plain.max_size == DATAGRAM_LIMIT
-    relayed = aioice.turn.TurnTransport(InnerProtocol())  # type: ignore[arg-type]
-    limit_receive_buffer(relayed)
-    assert InnerProtocol.transport.max_size == DATAGRAM_LIMIT
-
-
-async def test_the_loops_own_datagram_transport_has_the_size_we_set() -> None:
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
+async def test_the_names_of_our_own_media() -> None:
+    assert {"send", "stop"} <= set(dir(RTCRtpSender))
+    assert {"receive", "stop"} <= set(dir(RTCRtpReceiver))
+    pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    transceiver = pc.addTransceiver("audio")
+    connection = connection_of(transceiver.receiver.transport.transport)
+    assert missing_names(transceiver, connection) == ()
+    assert missing_names(transceiver, object()) == ("object._nominated", "object._protocols")
+    source = inspect.getsource(RTCPeerConnection._RTCPeerConnection__connect)  # type: ignore[attr-defined]
+    assert "await transceiver.sender.send(self.__localRtp(transceiver))" in source
+    assert "await transceiver.receiver.receive(" in source
+    called: list[object] = []
+    own_media(
+        transceiver,
+        send=lambda kind, cname: called.append((kind, cname)),
+        receive=called.append,
+        stop=lambda: called.append("stop"),
     )
-    assert transport.max_size > DATAGRAM_LIMIT  # type: ignore[attr-defined]
-    transport.close()
-    await asyncio.sleep(0)
+    await transceiver.sender.send(
+        RTCRtpSendParameters([RTCRtpCodecParameters("audio/opus", 48000, 2, 96)], rtcp=RTCRtcpParameters("me"))
+    )
+    await transceiver.receiver.receive(RTCRtpReceiveParameters([RTCRtpCodecParameters("audio/opus", 48000, 2, 96)]))
+    assert called == [(96, "me"), frozenset({96})]
+    await pc.close()
+    assert called[2:] == ["stop", "stop"]
+
+
+def test_srtp_with_our_own_buffer_is_that_of_pylibsrtp() -> None:
+    key = bytes(range(44))
+    profile = pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_256_GCM
+    sending, stock, receiving = (
+        pylibsrtp.Session(pylibsrtp.Policy(key=key, ssrc_type=kind, srtp_profile=profile))
+        for kind in (*[pylibsrtp.Policy.SSRC_ANY_OUTBOUND] * 2, pylibsrtp.Policy.SSRC_ANY_INBOUND)
+    )
+    srtp = Srtp(SimpleNamespace(_tx_srtp=sending, _rx_srtp=receiving))
+    packet = b"\x80\x60" + bytes(10) + b"sound"
+    protected = srtp.protect(packet)
+    assert protected == stock.protect(packet)
+    assert protected is not None
+    assert srtp.unprotect(protected[:-1] + b"x") is None  # forged
+    assert srtp.unprotect(protected) == packet
+    assert srtp.unprotect(protected) is None  # repeated
+    report = b"\x81\xc9\x00\x01" + bytes(4)
+    assert srtp.unprotect_rtcp(srtp.protect_rtcp(report) or b"") == report
+    assert srtp.protect(packet + bytes(2048)) is None
+    assert srtp.unprotect(b"") is None
+
+
+async def test_sound_leaves_through_a_turn_channel_without_a_task() -> None:
+    sent: list[bytes] = []
+    relayed: list[bytes] = []
+    turn = aioice.turn.TurnClientUdpProtocol(("192.0.2.1", 3478), None, None, 600, 500)
+    turn._send = sent.append  # type: ignore[method-assign]
+    turn.transport = SimpleNamespace(is_closing=lambda: False)  # type: ignore[assignment]
+    transport = aioice.turn.TurnTransport(turn)
+    transport.sendto = lambda data, addr: relayed.append(data)  # type: ignore[method-assign]
+    address = ("192.0.2.2", 9)
+    pair = SimpleNamespace(protocol=SimpleNamespace(transport=transport), remote_addr=address)
+    nominated: dict[int, object] = {}
+    outlet = Outlet(SimpleNamespace(_nominated=nominated))
+    assert not outlet.send(b"nobody")
+    nominated[1] = pair
+    assert outlet.send(b"first")
+    assert relayed == [b"first"]  # aioice binds the channel
+    turn.peer_to_channel[address] = 0x4000
+    turn.channel_refresh_at[0x4000] = time.time() + 60
+    assert outlet.send(b"sound")
+    assert sent == [b"\x40\x00\x00\x05sound"]
+    turn.channel_refresh_at[0x4000] = 0
+    outlet.send(b"refresh")
+    assert relayed == [b"first", b"refresh"]
+    assert datagrams_of(pair.protocol) is turn.transport
+    impair(pair.protocol, lambda data: None)
+    outlet.send(b"lost")
+    assert (len(sent), len(relayed)) == (1, 2)
+    assert datagrams_of(pair.protocol) is turn.transport

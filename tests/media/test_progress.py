@@ -75,12 +75,33 @@ def test_consent_loss_without_media_is_dated_at_the_last_consent() -> None:
     call = Call(PeerOptions(silence_timeout_s=0))
     call.connect()
     call.path.consent_mono_s = call.clock.mono_s() + 3
-    call.wait(33)
+    call.wait(6)
     call.path.close_reason = "consent_expired"
     call.progress.ice("failed")
     assert call.kinds[4:] == ["lost", "ended"]
     assert (call.events[4].layer, call.events[4].reason) == (Layer.ICE, "consent_expired")
     assert call.events[4].last_good_mono_s == call.path.consent_mono_s
+
+
+def test_an_idle_call_is_disconnected_and_then_lost_by_chromiums_timings() -> None:
+    call = Call(PeerOptions(silence_timeout_s=0))
+    call.connect()
+    call.path.consent_mono_s = answered_mono_s = call.clock.mono_s()
+    call.wait(30)
+    assert call.kinds[4:] == ["disconnected", "lost", "ended"]
+    noticed = [event.at_mono_s - answered_mono_s for event in call.events[4:]]
+    assert noticed == pytest.approx([7.75, 17.75, 17.75])
+    assert (call.events[5].layer, call.events[5].reason) == (Layer.ICE, "consent_expired")
+    assert call.events[5].last_good_mono_s == answered_mono_s
+
+
+def test_an_answer_brings_a_disconnected_call_back() -> None:
+    call = Call(PeerOptions(silence_timeout_s=0))
+    call.connect()
+    call.wait(9)
+    call.path.consent_mono_s = call.clock.mono_s()
+    call.wait(1)
+    assert call.kinds[4:] == ["disconnected", "reconnected"]
 
 
 def test_a_lost_socket_is_told_as_the_path_not_as_a_close_by_the_peer() -> None:

@@ -84,3 +84,27 @@ async def test_its_threads_never_hold_an_exit(dns: Dns) -> None:
     subject = Resolver()
     await subject.resolve("v4.test", 5, timeout_s=5)
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "resolver")
+
+
+async def test_lookups_are_told_once_with_their_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = threading.Event()
+
+    def lookup(host: str, *args: object) -> list[object]:
+        if host == "slow.test":
+            hold.wait(10)
+        if host == "none.test":
+            raise OSError("no such name")
+        return [(None, None, None, "", ("192.0.2.7", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    subject = Resolver()
+    await subject.resolve("good.test", 5, timeout_s=5)
+    with pytest.raises(ResolveError):
+        await subject.resolve("none.test", 5, timeout_s=5)
+    with pytest.raises(ResolveError):
+        await subject.resolve("slow.test", 5, timeout_s=0.05)
+    hold.set()
+    told = subject.observed()
+    assert [outcome for _, outcome in told if outcome != "ok"] == ["dns", "dns", "timeout"]  # one for each IP version
+    assert all((seconds is None) == (outcome == "timeout") for seconds, outcome in told)
+    assert subject.waiting == 0

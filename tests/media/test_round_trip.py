@@ -1,29 +1,43 @@
+"""Round trips from what sender reports were sent and what was answered."""
+
 from __future__ import annotations
 
-from monitor.media.round_trip import RoundTrip
+import pytest
+
+from monitor.media.round_trip import REMEMBERED, RoundTrip
 
 
-def test_the_estimate_passes_through() -> None:
+def test_a_round_trip_is_without_the_time_the_other_side_took() -> None:
     trip = RoundTrip()
-    trip.read(0.03, 10.0, 1010.0)
-    assert trip.seconds == 0.03
-    trip.read(None, 11.0, 1011.0)
+    trip.sent(7, 100.0)
+    trip.answered(7, 65536 // 2, 100.62)
+    assert trip.seconds == pytest.approx(0.12)
+    trip.sent(8, 101.0)
+    trip.answered(8, 0, 101.02)
+    assert trip.seconds == pytest.approx(0.02)  # the last one, not smoothed
+    assert trip.measurements == 2
+
+
+@pytest.mark.parametrize(("lsr", "dlsr", "at_s"), [(9, 0, 100.1), (0, 0, 100.1), (7, 65536, 100.5), (7, 0, 190.0)])
+def test_answers_that_make_no_sense_are_passed_over(lsr: int, dlsr: int, at_s: float) -> None:
+    trip = RoundTrip()
+    trip.sent(7, 100.0)
+    trip.answered(lsr, dlsr, at_s)
     assert trip.seconds is None
 
 
-def test_impossible_estimates_are_none() -> None:
+def test_rounding_below_zero_is_zero() -> None:
     trip = RoundTrip()
-    for estimate in (-0.2, 3600.0):
-        trip.read(estimate, 10.0, 1010.0)
-        assert trip.seconds is None
+    trip.sent(7, 100.0)
+    trip.answered(7, 10, 100.0001)
+    assert trip.seconds == 0.0
 
 
-def test_a_wall_clock_step_silences_it_until_the_smoothing_has_forgotten() -> None:
+def test_only_the_last_reports_are_remembered() -> None:
     trip = RoundTrip()
-    trip.read(0.03, 10.0, 1010.0)
-    trip.read(0.13, 10.25, 1010.75)  # the wall clock jumped by half a second
+    for lsr in range(REMEMBERED + 1):
+        trip.sent(lsr, 100.0 + lsr)
+    trip.answered(0, 0, 110.0)
     assert trip.seconds is None
-    trip.read(0.10, 30.0, 1030.5)
-    assert trip.seconds is None
-    trip.read(0.03, 40.3, 1040.8)
-    assert trip.seconds == 0.03
+    trip.answered(1, 0, 101.5)
+    assert trip.seconds == pytest.approx(0.5)

@@ -73,8 +73,12 @@ async def test_facts_are_chosen_by_time_and_kind(path: Path) -> None:
 async def test_of_own_lag_only_the_worst_of_a_noisy_second_is_kept(path: Path) -> None:
     lag = OwnLagObserved(site="s", probe="prober", at_wall_s=T0, process="prober", lag_samples_s=(0.001,) * 100)
     noisy = replace(lag, lag_samples_s=(0.002, 0.3, 0.1), lateness_samples_s=(0.01, 0.02))
-    reader = await written(path, lag, noisy)
-    assert list(reader.facts()) == [replace(noisy, lag_samples_s=(0.3,), lateness_samples_s=(0.02,))]
+    starved = replace(lag, at_wall_s=T0 + 1, waited_s=0.05, turns=110, gc_pauses_s=(0.001,))
+    reader = await written(path, lag, noisy, starved)
+    assert list(reader.facts()) == [
+        replace(noisy, lag_samples_s=(0.3,), lateness_samples_s=(0.02,)),
+        replace(starved, lag_samples_s=(0.001,), lateness_samples_s=(0.0,), gc_pauses_s=()),
+    ]
 
 
 async def test_reading_goes_on_while_writing_goes_on(journal: Journal, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import subprocess
 import threading
@@ -68,6 +69,22 @@ UNTRIED = PhaseObserved(
     **COMMON, phase="ice_servers", seconds=None, failure=failure("ice_servers", Reason.NOT_CONNECTED)
 )
 MEDIA = MediaSampled(**COMMON, rtt_s=0.04, jitter_s=0.002, loss_ratio=0.0, mos=4.3, packets_received=50)
+OWN = OwnLagObserved(
+    **COMMON,
+    process="prober",
+    lag_samples_s=(0.001, 0.2),
+    lateness_samples_s=(0.003,),
+    waited_s=0.25,
+    turns=100,
+    steal_ratio=0.125,
+    slots_due=50,
+    slots_missed=2,
+    socket_drops=3,
+    gc_pauses_s=(0.001, 0.004),
+    executor_queue=7,
+    dns_lookups_s=(0.02,),
+    dns_failures=1,
+)
 EVERY_KIND: tuple[Observation, ...] = (
     PING,
     PhaseObserved(**COMMON, phase="tls", seconds=0.05),
@@ -81,7 +98,7 @@ EVERY_KIND: tuple[Observation, ...] = (
     ApiObserved(**COMMON, operation="users_me", status="429", seconds=0.12),
     TokenObserved(**COMMON, token="one", issued_wall_s=1_789_999_000.0, expires_wall_s=1_790_086_400.0),
     SlotSkipped(**COMMON, slots=3),
-    OwnLagObserved(**COMMON, process="prober", lag_samples_s=(0.001, 0.2), lateness_samples_s=(0.003,)),
+    OWN,
     FactsDropped(**COMMON, sink="journal", count=4),
     ProcessEnded(**COMMON, process="shard0", exit_status=-9),
     CertificateObserved(**COMMON, expires_wall_s=1_799_000_000.0),
@@ -157,7 +174,7 @@ def test_servers_that_the_settings_name_are_there_at_0() -> None:
 
 
 def test_nothing_but_gauges_of_the_settings_is_above_0_at_the_start() -> None:
-    above = {s.name for s in samples(fed()) if s.value != 0}
+    above = {s.name for s in samples(fed()) if s.value > 0}
     assert above == {
         "softphone_signalling_expected",
         "softphone_monitor_build_info",
@@ -238,6 +255,52 @@ def test_a_suspect_sample_is_counted_as_such_and_still_counted_elsewhere() -> No
     metrics = fed(replace(PING, lag_s=0.015))
     assert value(metrics, "softphone_monitor_suspect_samples_total", kind="heartbeat") == 1
     assert value(metrics, "softphone_heartbeats_total", outcome="ok") == 1
+
+
+def test_a_process_tells_of_itself() -> None:
+    metrics = fed(OWN, OWN)
+    of_process = {
+        "run_queue_seconds_total": 0.5,
+        "socket_drops_total": 6,
+        "gc_pause_seconds_count": 4,
+        "gc_pause_seconds_sum": 0.01,
+        "executor_queue": 7,
+    }
+    for name, told in of_process.items():
+        assert value(metrics, f"softphone_monitor_{name}", process="prober") == pytest.approx(told)
+    for outcome, count in (("sent", 96), ("missed", 4)):
+        assert value(metrics, "softphone_monitor_media_slots_total", process="prober", outcome=outcome) == count
+    assert value(metrics, "softphone_monitor_cpu_steal_ratio") == 0.125
+    assert value(metrics, "softphone_monitor_dns_lookup_seconds_count", site="chicago") == 2
+    assert value(metrics, "softphone_monitor_dns_lookup_failures_total", site="chicago") == 2
+
+
+def test_what_the_system_does_not_tell_is_no_0() -> None:
+    unknown = replace(OWN, steal_ratio=None, executor_queue=None)
+    steal = value(fed(unknown), "softphone_monitor_cpu_steal_ratio")
+    assert steal is not None
+    assert math.isnan(steal)
+    metrics = fed(OWN, unknown, ProcessEnded(**COMMON, process="prober", exit_status=-9))
+    assert value(metrics, "softphone_monitor_cpu_steal_ratio") == 0.125
+    assert value(metrics, "softphone_monitor_executor_queue", process="prober") == 0
+
+
+def test_a_shard_that_tells_first_brings_all_its_series() -> None:
+    metrics = fed(replace(OWN, process="shard7", slots_due=0, slots_missed=0, waited_s=None))
+    assert value(metrics, "softphone_monitor_media_slots_total", process="shard7", outcome="missed") == 0
+    assert value(metrics, "softphone_monitor_run_queue_seconds_total", process="shard7") == 0
+
+
+def test_the_kernels_round_trip_stands_beside_the_pings() -> None:
+    metrics = fed(replace(PING, tcp_rtt_s=0.015), replace(PING, tcp_rtt_s=None))
+    assert value(metrics, "softphone_heartbeat_tcp_rtt_seconds_count", channel=PING.channel) == 1
+    assert value(metrics, "softphone_heartbeat_tcp_rtt_seconds_sum", channel=PING.channel) == 0.015
+
+
+def test_who_noted_the_arrivals_is_counted_where_it_is_told() -> None:
+    metrics = fed(MEDIA, replace(MEDIA, arrival_clock="kernel"), replace(MEDIA, arrival_clock="callback"))
+    assert value(metrics, "softphone_media_samples_total", arrival_clock="kernel") == 1
+    assert value(metrics, "softphone_media_samples_total", arrival_clock="callback") == 1
 
 
 def test_suspect_goes_up_and_down_again() -> None:

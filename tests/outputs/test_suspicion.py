@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.facts.observations import HeartbeatObserved, OwnLagObserved
-from monitor.outputs.suspicion import LAG_LIMIT_S, Second, Suspicion, suspect
+from monitor.outputs.suspicion import LAG_LIMIT_S, Second, Suspicion, starved, suspect
 
 GOOD = HeartbeatObserved(site="s", probe="p", at_wall_s=0.0, channel="xmpp", outcome="ok", rtt_s=0.05)
 SUSPECT = replace(GOOD, lag_s=0.02)
@@ -23,6 +23,9 @@ LAG = OwnLagObserved(site="s", probe="prober", at_wall_s=0.0, process="prober", 
         ([Second(100, samples=4, suspect=4)], False),
         ([Second(39, samples=10, suspect=10), Second(100, samples=10)], False),
         ([Second(40, samples=10, suspect=10), Second(100, samples=10)], True),
+        ([Second(98, starved=("a",)), Second(99, starved=("a", "b")), Second(100, starved=("b",))], False),
+        ([Second(39, starved=("a",)), Second(99, starved=("a",)), Second(100, starved=("a",))], False),
+        ([Second(98, starved=("a",)), Second(99, starved=("a", "b")), Second(100, starved=("a",))], True),
         ([Second(70, lag_s=LAG_LIMIT_S)], False),
         ([Second(70, lag_s=LAG_LIMIT_S + 0.01)], True),
     ],
@@ -52,6 +55,38 @@ def test_a_late_measuring_process_is_a_reason_and_the_collecting_one_is_not() ->
     assert not suspicion.suspect(100.5)
     suspicion.feed(LAG, 101.0)
     assert suspicion.suspect(101.5)
+
+
+QUIET = replace(LAG, lag_samples_s=(0.001,), waited_s=0.002, turns=110, steal_ratio=0.0)
+
+
+@pytest.mark.parametrize(
+    ("fact", "kept_from_measuring"),
+    [
+        (QUIET, False),
+        (replace(QUIET, waited_s=None, steal_ratio=None), False),
+        (replace(QUIET, waited_s=0.05), True),
+        (replace(QUIET, waited_s=0.05, over_s=5.0), False),
+        (replace(QUIET, waited_s=0.05, turns=2000), False),  # busy peers: many waits, each too short to matter
+        (replace(QUIET, waited_s=0.05, process="main"), False),
+        (replace(QUIET, steal_ratio=0.11), True),
+        (replace(QUIET, steal_ratio=0.11, process="main"), True),
+        (replace(QUIET, slots_due=1000, slots_missed=10), False),
+        (replace(QUIET, slots_due=1000, slots_missed=11), True),
+        (replace(QUIET, socket_drops=1), True),
+    ],
+)
+def test_what_keeps_a_process_from_measuring(fact: OwnLagObserved, kept_from_measuring: bool) -> None:
+    assert starved(fact) is kept_from_measuring
+
+
+def test_a_process_without_processors_is_distrusted_within_seconds_and_trusted_again_later() -> None:
+    suspicion = Suspicion()
+    for second in range(3):
+        assert not suspicion.suspect(100.0 + second)
+        suspicion.feed(replace(QUIET, waited_s=0.05), 100.0 + second)
+    assert suspicion.suspect(102.0)
+    assert not suspicion.suspect(163.0)
 
 
 def test_timeouts_have_no_latency_to_suspect() -> None:

@@ -116,7 +116,7 @@ async def test_probes_share_the_one_session(platform: RunningSimulator, facts: F
     ).probes
     heard: list[Event] = []
     async with running(plan_for(platform), facts) as session:
-        needs = Needs(context_of(facts), Link("shard0"), {AGENT: session})
+        needs = Needs(context_of(facts), [Link("shard0")], {AGENT: session})
         signalling, xmpp, websocket = (make_probe(settings, needs) for settings in probes)
         session.subscribe(heard.append)
         [down] = await signalling.run()

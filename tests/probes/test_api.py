@@ -39,7 +39,7 @@ def session_for(platform: RunningSimulator, facts: Facts, *probes: dict[str, Any
 
 
 def probe_for(platform: RunningSimulator, facts: Facts, session: ServiceSession, settings: dict[str, Any]) -> Any:
-    needs = Needs(context_of(facts), Link("shard0"), service=session)
+    needs = Needs(context_of(facts), [Link("shard0")], service=session)
     return make_probe(settings_for(platform, settings).probes[0], needs)
 
 

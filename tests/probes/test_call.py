@@ -76,6 +76,16 @@ class Shard:
         self.gate = asyncio.Event()
         self.gate.set()
         self.away = False
+        self.losses: list[Callable[[], None]] = []
+
+    def when_lost(self, listener: Callable[[], None]) -> Callable[[], None]:
+        self.losses.append(listener)
+        return lambda: self.losses.clear()
+
+    def dies(self) -> None:
+        self.away = True
+        for listener in tuple(self.losses):
+            listener()
 
     def on(self, method: str, handler: Callable[[dict[str, Any]], Any]) -> None:
         self.handlers[method] = handler
@@ -360,6 +370,40 @@ async def test_calls_that_the_shard_no_longer_holds_are_ended(probing: Probing) 
     assert probing.probe.open_calls == 1
 
 
+async def test_a_shard_that_dies_takes_its_calls_along_at_once_and_that_is_no_drop(probing: Probing) -> None:
+    await probing.set_up("s1")
+    await probing.hear(probing.proposed("s2"))  # no offer yet, so the shard knows nothing of it
+    probing.shard.dies()
+    # the platform may be quicker to say what it thinks of it
+    await probing.hear(Terminated("s1", "connectivity-error"))
+    await settled()
+    assert probing.losses() == []
+    assert probing.failures() == []
+    assert probing.connection.sent[-1] == ("terminate", "s1", PEER, "failed-transport")
+    assert probing.probe.open_calls == 1
+    probing.shard.away = False
+    await probing.hear(probing.offer("s2"))
+    assert probing.sent()[-1] == "answer"
+
+
+async def test_a_shard_that_dies_while_it_answers_is_no_failed_offer(probing: Probing) -> None:
+    probing.shard.gate.clear()
+    await probing.set_up()
+    probing.shard.dies()
+    probing.shard.answer = Answered(failure=failure("sdp", Reason.MALFORMED, "as good as any"))
+    probing.shard.gate.set()
+    await settled()
+    assert probing.failures() == []
+    assert probing.probe.open_calls == 0
+    assert probing.connection.sent[-1] == ("terminate", "s1", PEER, "failed-transport")
+
+
+async def test_waiting_for_other_calls_is_no_part_of_the_offers_time(probing: Probing) -> None:
+    probing.shard.answer = Answered(sdp="the answer", waited_s=0.15)
+    await probing.set_up()
+    assert probing.phases()[1] == ("offer", pytest.approx(0.05))
+
+
 async def test_close_hangs_up_and_stops_listening() -> None:
     probing = Probing()
     await probing.set_up("s1")
@@ -367,5 +411,5 @@ async def test_close_hangs_up_and_stops_listening() -> None:
     await probing.probe.close()
     assert probing.sent().count("terminate") == 2
     assert probing.shard.methods().count("hang_up") == 2
-    assert probing.listeners == []
+    assert probing.listeners == probing.shard.losses == []
     await probing.probe.close()

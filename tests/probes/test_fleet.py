@@ -22,9 +22,11 @@ from monitor.facts.observations import (
     OwnLagObserved,
     ProcessEnded,
 )
-from monitor.probes import fleet as module
-from monitor.probes.fleet import PROBER, SHARD, Fleet, FleetError
+from monitor.outputs.metrics import Metrics, MetricsOptions
+from monitor.probes import restarts as module
+from monitor.probes.fleet import PROBER, Fleet, FleetError
 
+SHARD = "shard0"
 PARENT = """
 import asyncio
 from monitor.config.model import Settings
@@ -96,12 +98,38 @@ async def test_the_prober_outlives_a_shard(fleet: Fleet, facts: Facts) -> None:
     assert fleet.ready
 
 
+async def test_a_shard_that_dies_leaves_the_others_alone_and_counts_on(
+    facts: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = Fleet(Settings.model_validate({"site": "here", "fleet": {"shards": 3}}), facts.take, SystemClock())
+    metrics = Metrics("here", MetricsOptions(), SystemClock())
+    await fleet.start()
+    try:
+        for _ in range(2):
+            others, victim = [fleet.pid(name) for name in (PROBER, SHARD, "shard2")], fleet.pid("shard1")
+            assert victim is not None
+            before = len(ended(facts))
+            os.kill(victim, signal.SIGKILL)
+            await facts.until(lambda before=before: len(ended(facts)) > before)  # type: ignore[misc]
+            while fleet.pid("shard1") is None:  # noqa: ASYNC110 - its start is no fact
+                await asyncio.sleep(0.01)
+            assert fleet.pid("shard1") != victim
+            assert [fleet.pid(name) for name in (PROBER, SHARD, "shard2")] == others
+    finally:
+        await fleet.stop()
+    assert ended(facts) == [("shard1", -signal.SIGKILL)] * 2
+    for fact in facts.seen:
+        metrics.observe(fact)
+    shown = metrics.render("text/plain")[0].decode()
+    assert 'softphone_monitor_processes_ended_total{process="shard1"} 2.0' in shown.splitlines()
+
+
 async def test_a_dead_prober_is_replaced_together_with_its_shard(fleet: Fleet, facts: Facts) -> None:
     prober, shard = fleet.pid(PROBER), fleet.pid(SHARD)
     assert prober is not None
     os.kill(prober, signal.SIGKILL)
     await facts.until(lambda: ended(facts))
-    assert (PROBER, -signal.SIGKILL) in ended(facts)
+    assert ended(facts) == [(PROBER, -signal.SIGKILL)]  # that the shard goes with it is our wish
     assert not fleet.ready
     facts.seen.clear()
     await facts.until(lambda: told_by(facts, PROBER) and fleet.ready)

@@ -19,6 +19,8 @@ async def echo(params: dict[str, Any]) -> dict[str, Any]:
 async def test_a_link_outlives_its_channel() -> None:
     link = Link("shard")
     link.on("echo", echo)
+    losses: list[str] = []
+    unsubscribe = link.when_lost(lambda: losses.append("lost"))
     with pytest.raises(ChannelError, match="shard: echo: not connected"):
         await link.ask("echo", {})
     assert link.tell("fact", {}) is False
@@ -36,4 +38,6 @@ async def test_a_link_outlives_its_channel() -> None:
         await far_end.close()
         await asyncio.gather(*runs)
         assert not link.connected
+        assert losses == ["lost"]  # of the first channel, as we stop listening
+        unsubscribe()
     await link.close()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+from pathlib import Path
+
 from monitor.facts.clock import ManualClock
 from monitor.facts.observations import FactsDropped, Observation, OwnLagObserved
 from monitor.probes.lag import LagMeter
-from monitor.probes.own_health import OwnHealth
+from monitor.probes.machine import SCHEDSTAT, STAT
+from monitor.probes.own_health import Lookups, OwnCounters, OwnHealth
 
 
 class Channel:
@@ -45,3 +50,68 @@ def test_only_new_drops_are_told() -> None:
     health.tell()
     told = [(fact.sink, fact.count) for fact in facts if isinstance(fact, FactsDropped)]
     assert told == [("prober", 3)]
+
+
+def told(health: OwnHealth, facts: list[Observation]) -> OwnLagObserved:
+    """What it tells now."""
+    health.tell()
+    fact = facts[-1]
+    assert isinstance(fact, OwnLagObserved)
+    return fact
+
+
+def test_waits_and_steal_are_told_as_differences() -> None:
+    clock, facts = ManualClock(), list[Observation]()
+    files = {SCHEDSTAT: "5 1000000000 10", STAT: "cpu  100 0 0 0 0 0 0 0 0 0"}
+    main = OwnHealth("main", "here", facts.append, clock, LagMeter(clock), read=files.get)
+    files |= {SCHEDSTAT: "9 1250000000 60", STAT: "cpu  175 0 0 0 0 0 0 25 0 0"}
+    clock.advance(1.5)
+    first = told(main, facts)
+    assert (first.over_s, first.waited_s, first.turns, first.steal_ratio) == (1.5, 0.25, 50, 0.25)
+    clock.advance(1.0)
+    second = told(main, facts)
+    assert (second.over_s, second.waited_s, second.turns, second.steal_ratio) == (1.0, 0.0, 0, None)
+
+
+def test_one_process_tells_of_the_machine() -> None:
+    clock, asked = ManualClock(), list[Path]()
+
+    def read(path: Path) -> str | None:
+        asked.append(path)
+        return None
+
+    facts = list[Observation]()
+    prober = OwnHealth("prober", "here", facts.append, clock, LagMeter(clock), read=read)
+    fact = told(prober, facts)
+    assert (fact.waited_s, fact.turns, fact.steal_ratio) == (None, 0, None)
+    assert set(asked) == {SCHEDSTAT}
+
+
+def test_what_peers_counted_is_told_as_differences_and_never_below_0() -> None:
+    clock, facts, counted = ManualClock(), list[Observation](), [OwnCounters(100, 3, 2)]
+    health = OwnHealth("shard0", "here", facts.append, clock, LagMeter(clock), None, lambda: counted[0])
+    counted[0] = OwnCounters(150, 4, 7)
+    fact = told(health, facts)
+    assert (fact.slots_due, fact.slots_missed, fact.socket_drops) == (50, 1, 5)
+    counted[0] = OwnCounters()
+    fact = told(health, facts)
+    assert (fact.slots_due, fact.slots_missed, fact.socket_drops) == (0, 0, 0)
+
+
+def test_lookups_are_handed_on() -> None:
+    clock, facts = ManualClock(), list[Observation]()
+    health = OwnHealth("shard0", "here", facts.append, clock, LagMeter(clock), lookups=lambda: Lookups((0.02,), 3))
+    fact = told(health, facts)
+    assert (fact.dns_lookups_s, fact.dns_failures) == ((0.02,), 3)
+
+
+async def test_collections_are_watched_while_it_runs() -> None:
+    clock = ManualClock()
+    health = OwnHealth("prober", "here", list[Observation]().append, clock, LagMeter(clock))
+    before = len(gc.callbacks)
+    running = asyncio.create_task(health.run())
+    await asyncio.sleep(0)
+    assert len(gc.callbacks) == before + 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert len(gc.callbacks) == before

@@ -48,7 +48,7 @@ async def prober_telling(facts: Facts) -> AsyncIterator[Prober]:
 
     near.on("fact", take)
     talking = [asyncio.create_task(near.run()), asyncio.create_task(far.run())]
-    prober = Prober(far, Link("shard0"), SystemClock())
+    prober = Prober(far, [Link("shard0")], SystemClock())
     try:
         yield prober
     finally:

@@ -13,10 +13,21 @@ from monitor.facts.observations import (
     Disconnected,
     Observation,
     PhaseObserved,
+    SilenceObserved,
     TokenObserved,
 )
 from monitor.genesys.auth import Token
-from monitor.genesys.events import CertificateSeen, Connected, Dropped, Event, GaveUp, PhaseTimed, RequestFailed
+from monitor.genesys.events import (
+    CertificateSeen,
+    Connected,
+    Dropped,
+    Event,
+    GaveUp,
+    PhaseTimed,
+    RequestFailed,
+    SilenceEnded,
+    SilenceNoticed,
+)
 from monitor.genesys.rest_messages import RestReply
 from monitor.probes.base import Context
 from monitor.probes.lag import LagMeter
@@ -77,6 +88,28 @@ def test_up_drop_and_up_again() -> None:
     assert (drop.layer, drop.reason, drop.code) == (Layer.SIGNALLING, "closed", 1001)
     assert drop.reason in DISCONNECT_REASONS[drop.layer]
     assert drop.noticed_wall_s - drop.last_good_wall_s == 14.0
+
+
+def test_a_silence_is_told_and_is_no_drop(caplog: pytest.LogCaptureFixture) -> None:
+    told = Told()
+    told.reporter.event(SilenceNoticed(9.0, "path"))
+    told.reporter.event(SilenceEnded(23.0))
+    silences = [(f.agent, f.silent, f.seconds, f.where) for f in told.facts if isinstance(f, SilenceObserved)]
+    assert silences == [("synthetic-1", True, 9.0, "path"), ("synthetic-1", False, 23.0, "")]
+    assert len(told.facts) == 2
+    assert "the way is cut" in caplog.text
+
+
+def test_a_drop_noticed_before_its_end_carries_the_lag_of_then() -> None:
+    told = Told()
+    told.lag.expect(told.clock.mono_s())
+    told.clock.advance(0.101)
+    told.lag.woke()
+    noticed_s = told.clock.wall_s()
+    told.clock.advance(49.0)  # a silence that was noticed early and ended in a drop
+    told.reporter.event(Dropped("ping_timeout", None, "", noticed_s - 9.0, noticed_s, True))
+    [drop] = [fact for fact in told.facts if isinstance(fact, Disconnected)]
+    assert round(drop.lag_s, 6) == 0.1
 
 
 def test_an_attempt_torn_down_before_it_was_up_is_a_drop_but_no_change() -> None:

@@ -35,6 +35,7 @@ from monitor.probes.shard_messages import (
     from_params,
     to_params,
 )
+from monitor.probes.turnstile import SET_UP, Turn, Turnstile
 from monitor.simulator.ice.stun_responder import StunResponder
 
 CONVERSATION = {"site": "here", "probe": "call-1", "agent": "synthetic-1", "conversation_id": "conversation"}
@@ -69,6 +70,10 @@ class Running:
         await until(condition, limit_s)
 
 
+async def a_turn() -> Turn:
+    return await Turnstile(SystemClock()).turn(SET_UP)
+
+
 async def until(condition: Callable[[], object], limit_s: float = 15.0) -> None:
     async with asyncio.timeout(limit_s):
         while not condition():  # noqa: ASYNC110 - conditions are about another process
@@ -80,7 +85,7 @@ async def running_shard() -> AsyncIterator[Running]:
     (ours_main, its_main), (ours_prober, its_prober) = socket.socketpair(), socket.socketpair()
     with its_main, its_prober:
         fds = (its_main.fileno(), its_prober.fileno())
-        arguments = (sys.executable, "-W", "error", "-m", "monitor.probes.shard", *map(str, fds))
+        arguments = (sys.executable, "-W", "error", "-m", "monitor.probes.shard", *map(str, fds), "shard3")
         process = await asyncio.create_subprocess_exec(*arguments, pass_fds=fds, stderr=asyncio.subprocess.PIPE)
     channels = [await Channel.from_socket(ours_main, "main"), await Channel.from_socket(ours_prober, "prober")]
     shard = Running(process, *channels)
@@ -137,7 +142,7 @@ async def test_gathering_is_asked_of_the_shard() -> None:
         assert reply["lag_s"] >= 0
         await shard.until(lambda: shard.seen(OwnLagObserved))
         lag = shard.seen(OwnLagObserved)[0]
-        assert (lag.site, lag.process) == ("here", "shard0")
+        assert (lag.site, lag.process) == ("here", "shard3")
         assert lag.lag_samples_s
     await responder.close()
 
@@ -212,7 +217,7 @@ async def test_a_shard_whose_parent_vanished_ends() -> None:
     with its_main, its_prober:
         fds = (its_main.fileno(), its_prober.fileno())
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "monitor.probes.shard", *map(str, fds)),
+            *(sys.executable, "-m", "monitor.probes.shard", *map(str, fds), "shard3"),
             pass_fds=fds,
             stderr=asyncio.subprocess.PIPE,
             env=os.environ,
@@ -246,7 +251,7 @@ async def test_a_close_notify_is_a_loss_only_when_no_hang_up_explains_it(
     offer = await far.offer()
     assert isinstance(offer, str)
     phone = InProcess(offer)
-    answer = await phone.call.answer()
+    answer = await phone.call.answer(await a_turn())
     assert isinstance(answer, str)
     await far.accept_answer(answer)
     await until(lambda: far.stats().packets_received > 5)
@@ -270,7 +275,7 @@ async def test_relay_only_without_a_turn_server_is_a_failed_phase_and_a_loss() -
     offer = await far.offer()
     assert isinstance(offer, str)
     phone = InProcess(offer, relay_only=True)
-    assert isinstance(await phone.call.answer(), str)
+    assert isinstance(await phone.call.answer(await a_turn()), str)
     (phase,) = [fact for fact in phone.facts if isinstance(fact, CallPhaseObserved)]
     assert (phase.phase, phase.seconds) == ("ice_checks", None)
     assert phase.failure is not None

@@ -8,7 +8,7 @@ import pytest
 
 from monitor.config.model import Settings
 from monitor.facts.clock import ManualClock
-from monitor.probes.agent import AgentPlan
+from monitor.probes.agent import AgentPlan, AgentSession
 from monitor.probes.base import Context
 from monitor.probes.lag import LagMeter
 from monitor.probes.link import Link
@@ -90,7 +90,7 @@ def test_an_agent_nobody_configured_is_said_plainly() -> None:
 
 def test_a_probe_without_its_session_is_said_plainly() -> None:
     clock = ManualClock()
-    needs = Needs(Context("here", lambda fact: None, clock, LagMeter(clock)), Link("shard0"))
+    needs = Needs(Context("here", lambda fact: None, clock, LagMeter(clock)), [Link("shard0")])
     for probe, words in (
         ({"kind": "api"}, "probe api-1: no service credentials"),
         ({"kind": "signalling", "agent": "one"}, "probe signalling-1: no session of agent one"),
@@ -121,3 +121,20 @@ def test_an_interface_that_cannot_be_heeded_is_said() -> None:
         )
     )
     assert [line.split(":")[0] for line in lines] == ["probe api-1", "probe heartbeat-1"]
+
+
+def test_an_agents_calls_go_to_its_shard_and_gatherings_to_the_first() -> None:
+    clock = ManualClock()
+    shards = [Link("shard0"), Link("shard1")]
+    call = {"kind": "call", "answer": "any"}
+    given = settings(call | {"agent": "two"}, call | {"agent": "one"}, {"kind": "gathering", "stun": ["stun:h"]})
+    context = Context("here", lambda fact: None, clock, LagMeter(clock))
+    plans = session_plans(given, ENV)
+    agents = {name: AgentSession(plan, context) for name, plan in plans.items() if isinstance(plan, AgentPlan)}
+    needs = Needs(context, shards, agents, shard_of={"two": 0, "one": 1})
+    for probe in given.probes:
+        make_probe(probe, needs)
+    assert [sorted(name for name in shard._handlers if "ended" in name) for shard in shards] == [
+        ["ended/call-1"],
+        ["ended/call-2"],
+    ]

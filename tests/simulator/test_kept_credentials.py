@@ -10,6 +10,8 @@ import pytest
 from product import simulator
 from simulated_rest import instant
 
+from monitor.config.load import load
+from monitor.config.model import CallProbe
 from monitor.simulator.kept_credentials import keep
 from monitor.simulator.server import SimulatorOptions, serve, simulate
 
@@ -70,3 +72,33 @@ def test_a_folder_that_is_not_there_is_one_line_and_status_1(
     assert told.err.splitlines() == [
         f"simulate: cannot serve on 127.0.0.1: credentials {tmp_path / 'none'}: no such folder"
     ]
+
+
+def test_several_softphones_have_tokens_and_settings_to_run_with(tmp_path: Path) -> None:
+    folder = tmp_path / 'of "mine"'
+    folder.mkdir()
+    with simulator("--credentials", str(folder), "--softphones", "3") as info:
+        settings = load(folder / "monitor.yaml", env={})
+        assert settings.genesys is not None
+        assert (settings.genesys.rest, settings.genesys.streaming) == (info["rest"], info["ws"])
+        assert [probe.agent for probe in settings.probes if isinstance(probe, CallProbe)] == [
+            "softphone-001",
+            "softphone-002",
+            "softphone-003",
+        ]
+        users = []
+        for agent in settings.agents:
+            assert agent.token is not None
+            token = Path(str(agent.token_file)).read_text().strip()
+            headers = {"Authorization": f"Bearer {token}"}
+            users.append(httpx.get(f"{info['rest']}/api/v2/users/me", headers=headers, trust_env=False).json()["id"])
+        assert users[0] == info["user"]
+        assert len(set(users)) == 3
+        assert stat.S_IMODE((folder / "softphones" / "003").stat().st_mode) == 0o600
+
+
+def test_more_softphones_than_agents_is_one_line_and_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert simulate(credentials=tmp_path, softphones=151) == 1
+    assert "softphones 151: the scenario has 150 agents" in capsys.readouterr().err

@@ -6,18 +6,22 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aioice.stun
 import pytest
+from aioice import Candidate, TransportPolicy
 from certificates import make_certificate
 from system.coturn import Coturn, free_port, running_coturn
 
 from monitor.facts.clock import SystemClock
 from monitor.facts.failures import Layer
 from monitor.facts.ice import CandidateType, IceServer, ServerOutcome, Signature
-from monitor.media import stun
+from monitor.media import ice_turn, stun
 from monitor.media.gathering import Gathering, gather
+from monitor.media.ice_connection import IceConnection
 from monitor.media.interfaces import host_addresses
 from monitor.media.peer import Peer
 from monitor.media.peer_events import PeerEvent, PeerOptions
@@ -175,3 +179,120 @@ async def test_a_call_with_a_wrong_turn_password_has_no_candidates(coturn: Cotur
     assert isinstance(await phone.answer(offer), str)
     assert [(event.layer, event.reason) for event in events][:1] == [(Layer.ICE, "no_candidates")]
     await asyncio.gather(phone.close(), far.close())
+
+
+Row = tuple[str, list[IceServer], list[ServerOutcome]]
+
+
+@asynccontextmanager
+async def silent_stream() -> AsyncIterator[int]:
+    """A TCP port that accepts and says nothing."""
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    listening = await asyncio.start_server(hold, "127.0.0.1", 0)
+    async with listening:
+        yield listening.sockets[0].getsockname()[1]
+
+
+def rows(coturn: Coturn, dead: int, silent: int) -> list[Row]:
+    """What a gathering meets, and the outcome of each server."""
+    ok, timeout, refused, auth, tls = (
+        ServerOutcome.OK,
+        ServerOutcome.TIMEOUT,
+        ServerOutcome.REFUSED,
+        ServerOutcome.AUTH,
+        ServerOutcome.TLS,
+    )
+    closed, user = free_port(), ("user", "secret")
+    stun_ok, turn_ok, tcp_ok = server(coturn, "stun"), server(coturn, "turn"), server(coturn, "turn", "tcp")
+    wrong_udp = server(coturn, "turn", "udp", password="wrong")
+    wrong_tcp = server(coturn, "turn", "tcp", password="wrong")
+    hole = IceServer(f"stun:127.0.0.1:{dead}")
+    return [
+        ("no servers", [], []),
+        ("STUN", [stun_ok], [ok]),
+        ("STUN black hole", [hole], [timeout]),
+        ("STUN closed port", [IceServer(f"stun:127.0.0.1:{closed}")], [refused]),
+        ("STUN unknown name", [IceServer("stun:nosuch.invalid")], [ServerOutcome.DNS]),
+        ("dead first, good second", [hole, stun_ok], [timeout, ok]),
+        ("good first, dead second", [stun_ok, hole], [ok, timeout]),
+        ("stuns, self-signed", [server(coturn, "stuns")], [tls]),
+        ("IPv6 literal, closed port", [IceServer(f"turn:[::1]:{closed}", *user)], [refused]),
+        ("malformed", [IceServer("stun:::1:3478")], [ServerOutcome.UNSUPPORTED]),
+        ("TURN udp, tcp", [turn_ok, tcp_ok], [ok, ok]),
+        ("TURN tls, self-signed", [server(coturn, "turns")], [tls]),
+        ("wrong password, udp and tcp", [wrong_udp, wrong_tcp], [auth, auth]),
+        ("TURN udp black hole", [IceServer(f"turn:127.0.0.1:{dead}", *user)], [timeout]),
+        ("TURN udp closed port", [IceServer(f"turn:127.0.0.1:{closed}", *user)], [refused]),
+        ("TURN tcp refused", [IceServer(f"turn:127.0.0.1:{closed}?transport=tcp", *user)], [refused]),
+        ("TURN tcp silent", [IceServer(f"turn:127.0.0.1:{silent}?transport=tcp", *user)], [timeout]),
+        ("a whole list", [stun_ok, turn_ok, tcp_ok, server(coturn, "turns")], [ok, ok, ok, tls]),
+    ]
+
+
+async def agent_outcomes(servers: list[IceServer], *, relay_only: bool = False) -> list[ServerOutcome]:
+    """The same by a call's own ICE agent, which ends in time and leaves nothing open."""
+    policy = TransportPolicy.RELAY if relay_only else TransportPolicy.ALL
+    agent = IceConnection(ice_controlling=False, transport_policy=policy)
+    agent.servers, agent.gather_timeout_s, agent.gather_cap_s = servers, 5.0, 1.0
+    lines: list[str] = []
+    agent.on_candidate = lines.append
+    await agent.gather_candidates()
+    assert len(lines) == len(agent.local_candidates)
+    relays = sum("typ relay" in line for line in lines)
+    assert relays == sum(one.scheme.startswith("turn") and one.outcome is ServerOutcome.OK for one in agent.results)
+    assert all((one.seconds is not None) == (one.outcome is ServerOutcome.OK) for one in agent.results)
+    await agent.close()
+    return [result.outcome for result in agent.results]
+
+
+async def test_probe_and_call_tell_the_same_of_every_kind_of_server(tmp_path: Path, dead_port: int) -> None:
+    certificate, key = make_certificate(tmp_path)
+    async with running_coturn(tmp_path, certificate=certificate, key=key) as coturn, silent_stream() as silent:
+        table = rows(coturn, dead_port, silent)
+        probed, called = await asyncio.gather(
+            asyncio.gather(*(gather(servers, timeout_s=1) for _, servers, _ in table)),
+            asyncio.gather(*(agent_outcomes(servers) for _, servers, _ in table)),
+        )
+        expected = {name: outcomes for name, _, outcomes in table}
+        assert {name: outcomes(one) for (name, _, _), one in zip(table, probed, strict=True)} == expected
+        assert dict(zip(expected, called, strict=True)) == expected
+
+
+async def test_a_calls_relay_over_tls_that_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, key = make_certificate(tmp_path)
+    monkeypatch.setattr(ice_turn, "trusting_the_system", lambda: ssl.create_default_context(cafile=certificate))
+    async with running_coturn(tmp_path, certificate=certificate, key=key) as coturn:
+        assert await agent_outcomes([server(coturn, "turns")], relay_only=True) == [ServerOutcome.OK]
+
+
+async def test_a_relay_that_comes_after_the_answer_carries_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer waits no longer than it may; what comes later takes part in the checks."""
+    host = host_addresses()[0].host
+    make = ice_turn.Allocation.make
+
+    async def late(*args: Any) -> Any:
+        await asyncio.sleep(0.5)
+        return await make(*args)
+
+    monkeypatch.setattr(ice_turn.Allocation, "make", late)
+    async with running_coturn(tmp_path, host=host) as coturn:
+        phone, far = IceConnection(ice_controlling=True), IceConnection(ice_controlling=False)
+        phone.servers, phone.gather_timeout_s = [server(coturn, "turn")], 0.1
+        monkeypatch.setattr(phone, "_bind_hosts", lambda component: asyncio.sleep(0))
+        phone._found.append(Candidate.from_sdp("1 1 udp 1 192.0.2.1 9 typ host"))  # of no use to anybody
+        await asyncio.gather(phone.gather_candidates(), far.gather_candidates())
+        assert phone.results == ()
+        for agent, other in ((phone, far), (far, phone)):
+            agent.remote_username, agent.remote_password = other.local_username, other.local_password
+            for candidate in other.local_candidates:
+                await agent.add_remote_candidate(candidate)
+        async with asyncio.timeout(20):
+            await asyncio.gather(phone.connect(), far.connect())
+        assert [pair.local_candidate.type for pair in phone._nominated.values()] == ["relay"]
+        await asyncio.gather(phone.close(), far.close())

@@ -28,7 +28,7 @@ def build() -> models.Dashboard:
         ("Gathering", [_signatures(), _gathering_p95(), _gathering_map()]),
         ("STUN and TURN servers", [_outcomes(), _failed(), _stun(), _turn()]),
         ("Calls", [_call_phases(), _call_failures(), _drops()]),
-        ("Media", [_rtt(), _jitter(), _loss(), _mos()]),
+        ("Media", [_rtt(), _jitter(), _arrival_clock(), _loss(), _mos()]),
     )
 
 
@@ -154,6 +154,16 @@ def _rtt() -> object:
 def _jitter() -> object:
     text = Text(title="Jitter", answers="Do packets come unevenly, so that the sound stutters?", runbook="disconnects")
     return _media(text, "softphone_media_jitter_seconds", "s", MEDIA_JITTER_S)
+
+
+def _arrival_clock() -> object:
+    text = Text(
+        title="Who noted the arrivals of media",
+        answers="Can jitter be our own? Times of the kernel stand apart from own lag; those of a callback do not.",
+        runbook="monitor-health",
+    )
+    expr = q.counted("site, arrival_clock", f"softphone_media_samples_total{{{q.SITE}}}")
+    return graph(text, Query(expr, "{{site}} {{arrival_clock}}"), unit="none", bars=True, top=1)
 
 
 def _loss() -> object:

@@ -8,12 +8,16 @@ from dashboards.grafana.generator.limits import ANY, LAST_SEEN_S, OK, TOKEN_LEFT
 from dashboards.grafana.generator.panels import FULL, Query, Text, colored, graph, heat_map, states, tiles
 from dashboards.grafana.generator.sdk import models, table
 from dashboards.grafana.generator.tables import Column, rows
+from monitor.outputs.suspicion import MISSED_LIMIT, STEAL_LIMIT, WAITED_SHARE
 
 RUNBOOK = "monitor-health"
 EXPIRES = "softphone_token_expiry_timestamp_seconds"
 CERTIFICATE = "softphone_certificate_expiry_timestamp_seconds"
 LAG_S = limit("monitor-health", "loop_lag")
 LATENESS_S = limit("monitor-health", "lateness")
+WAITED = Limit(WAITED_SHARE)
+STEAL = Limit(STEAL_LIMIT)
+MISSED_SLOTS = Limit(MISSED_LIMIT)
 
 
 def build() -> models.Dashboard:
@@ -27,6 +31,8 @@ def build() -> models.Dashboard:
         built,
         ("", [_now(), _wrong(), platform(3), _suspect()]),
         ("Own lag", [_lag(), _lateness(), _lag_map(), _samples()]),
+        ("Own machine", [_waited(), _steal(), _missed_slots(), _socket_drops(), _pauses(), _executor()]),
+        ("Own name lookups", [_lookups(), _lookups_failed()]),
         ("What was lost", [_dropped(), _skipped(), _ended()]),
         ("What will expire, what runs", [_expiry(), _token_age(), _builds()]),
     )
@@ -113,6 +119,88 @@ def _samples() -> object:
         runbook=RUNBOOK,
     )
     return graph(text, Query(expr, "{{site}} {{kind}}"), unit="none", bars=True, top=1)
+
+
+def _waited() -> object:
+    text = Text(
+        title="Time without a processor, by process",
+        answers="Does another program take our processors? Share of its time that a process was ready to run and could "
+        "not.",
+        runbook=RUNBOOK,
+    )
+    expr = q.grown("process", "softphone_monitor_run_queue_seconds_total")
+    return graph(text, Query(expr, "{{process}}"), unit="percentunit", limit=WAITED, top=0.1)
+
+
+def _steal() -> object:
+    text = Text(
+        title="Processor time stolen from the machine",
+        answers="Does the hypervisor give our machine's processors to others? Empty where the system does not tell.",
+        runbook=RUNBOOK,
+    )
+    expr = "max by (instance) (softphone_monitor_cpu_steal_ratio >= 0)"
+    return graph(text, Query(expr, "{{instance}}"), unit="percentunit", limit=STEAL, top=0.1)
+
+
+def _missed_slots() -> object:
+    text = Text(
+        title="Media slots missed, by process",
+        answers="Do our own calls send their packets in time? What is missed, the far side sees as loss.",
+        runbook=RUNBOOK,
+    )
+    slots = "softphone_monitor_media_slots_total"
+    expr = q.share("process", f'{slots}{{outcome="missed"}}', slots)
+    return graph(text, Query(expr, "{{process}}"), unit="percentunit", limit=MISSED_SLOTS, top=0.02)
+
+
+def _socket_drops() -> object:
+    text = Text(
+        title="Datagrams dropped at our own sockets",
+        answers="Did we read too late? What the kernel dropped here is no loss of the network.",
+        runbook=RUNBOOK,
+    )
+    expr = q.counted("process", "softphone_monitor_socket_drops_total")
+    return graph(text, Query(expr, "{{process}}"), unit="none", bars=True, top=1)
+
+
+def _pauses() -> object:
+    text = Text(
+        title="Garbage collections, p99 by process",
+        answers="Does Python itself stand still? A process does nothing else meanwhile.",
+        runbook=RUNBOOK,
+    )
+    expr = q.quantile(0.99, "process", "softphone_monitor_gc_pause_seconds", "")
+    return graph(text, Query(expr, "{{process}}", exemplar=True), unit="s")
+
+
+def _executor() -> object:
+    text = Text(
+        title="Jobs that wait for a thread, by process",
+        answers="Is something slow, such as a disk, holding up what runs beside the event loop?",
+        runbook=RUNBOOK,
+    )
+    expr = "max by (process) (softphone_monitor_executor_queue)"
+    return graph(text, Query(expr, "{{process}}"), unit="none", top=1)
+
+
+def _lookups() -> object:
+    text = Text(
+        title="Name lookups of STUN and TURN servers, p95",
+        answers="Is this site's DNS slow? A gathering waits for it.",
+        runbook=RUNBOOK,
+    )
+    expr = q.quantile(0.95, "site", "softphone_monitor_dns_lookup_seconds")
+    return graph(text, Query(expr, "{{site}}", exemplar=True), unit="s")
+
+
+def _lookups_failed() -> object:
+    text = Text(
+        title="Name lookups that failed",
+        answers="Does this site's DNS answer?",
+        runbook=RUNBOOK,
+    )
+    expr = q.counted("site", f"softphone_monitor_dns_lookup_failures_total{{{q.SITE}}}")
+    return graph(text, Query(expr, "{{site}}"), unit="none", bars=True, top=1)
 
 
 def _dropped() -> object:

@@ -49,7 +49,10 @@ def build() -> models.Dashboard:
         ("", [_layers(), publish_now(3), platform(3), _sites()]),
         (
             "Softphones",
-            [_connected(), _drops(), _missed(), _rtt(), _phases(), _phase_failures(), _reconnects(), _budget()],
+            [
+                *(_connected(), _drops(), _missed(), _rtt(), _tcp_rtt(), _phases(), _phase_failures()),
+                *(_reconnects(), _budget()),
+            ],
         ),
         ("What they need", [_fetch(), _gatherings(), _api(), _api_failed(), _alerts()]),
     )
@@ -167,6 +170,17 @@ def _rtt() -> object:
         title="Ping round trip, p95",
         answers="Is signalling slow, and at which site? Pings that were answered in time; the missed ones are beside "
         "it.",
+        runbook="heartbeat",
+    )
+    return graph(text, Query(expr, "{{site}} {{channel}}", exemplar=True), unit="s", limit=RTT_S)
+
+
+def _tcp_rtt() -> object:
+    expr = q.quantile(0.95, "site, channel", "softphone_heartbeat_tcp_rtt_seconds", q.PINGS)
+    text = Text(
+        title="TCP round trip beside the pings, p95",
+        answers="Which part of a slow ping is the network's? High here too: the network, as far as the first proxy. "
+        "Low here: the far side's queue, or this monitor.",
         runbook="heartbeat",
     )
     return graph(text, Query(expr, "{{site}} {{channel}}", exemplar=True), unit="s", limit=RTT_S)

@@ -7,6 +7,7 @@ from datetime import tzinfo
 from typing import Final
 
 from monitor.analysis.timeline.days import overview
+from monitor.analysis.timeline.drop_kinds import drop_kinds
 from monitor.analysis.timeline.measures import left_out
 from monitor.analysis.timeline.places import Places, places_of
 from monitor.analysis.timeline.runs import RunFigures, raw_of, run_figures, worst
@@ -22,7 +23,13 @@ from monitor.commands.incident.grounds import (
     unmeasured_section,
 )
 from monitor.commands.incident.statement import HEADLINES, QUESTION, TONES, confidence, not_said
-from monitor.commands.incident.tables import method_section, runs_section, sites_section, strategies_section
+from monitor.commands.incident.tables import (
+    drop_kinds_section,
+    method_section,
+    runs_section,
+    sites_section,
+    strategies_section,
+)
 from monitor.commands.incident.wording import exact_text
 from monitor.commands.judging import Judged
 from monitor.commands.verdict_sentence import listed, sentence
@@ -58,6 +65,7 @@ def document_of(found: Judged, made_s: float) -> Document:
             diagnosis_section(result),
             unmeasured_section(result, rules, evidence, tuple(left_out(evidence)), near),
             sites_section(result, site_figures(evidence, rules)),
+            drop_kinds_section(drop_kinds(evidence)),
             runs_section(runs, rules),
             strategies_section(result, evidence.windows),
             method_section(result, rules, found.words, evidence.windows),

@@ -1,4 +1,4 @@
-"""Tables by site and by run, the ways of publishing side by side, and how to do it all again."""
+"""Tables by site, by kind of drop and by run, the ways of publishing side by side, and how to do it all again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
+from monitor.analysis.timeline.drop_kinds import DropKind
 from monitor.analysis.timeline.runs import RunFigures
 from monitor.analysis.timeline.sites import SiteFigures
 from monitor.analysis.verdict.placed import NONE_ARM, Pattern
 from monitor.analysis.verdict.result import Result
 from monitor.analysis.verdict.rules import Rules
 from monitor.commands.calendar_words import CalendarWords
+from monitor.commands.drop_kinds_text import COLUMNS, drop_kind_row
 from monitor.commands.incident.document import Code, Section, Table, Text
 from monitor.commands.incident.wording import amount_of, exact_text, length_text, moment_text, seconds_of
 from monitor.commands.verdict_sentence import probability, ratio
@@ -38,6 +40,17 @@ def sites_section(result: Result, figures: Sequence[SiteFigures]) -> Section:
         return Section("sites", "Site by site", (Text("No site is known."),))
     columns = ("site", "most agents", "drops in windows", "outside", "against expected", "smallest p")
     return Section("sites", "Site by site", (Table("", columns, tuple(rows), (1, 2, 3, 4, 5)),))
+
+
+def drop_kinds_section(kinds: Sequence[DropKind]) -> Section:
+    """One row a kind of drop, with how soon it was noticed and when a real softphone would have."""
+    if not kinds:
+        return Section("drops", "Drops by kind", (Text("No drop is known."),))
+    text = (
+        "Noticed: the median since the last sign of life, where one is told. A real softphone: as measured with the "
+        "real clients, where that is known."
+    )
+    return Section("drops", "Drops by kind", (Text(text), Table("", COLUMNS, tuple(map(drop_kind_row, kinds)), (2,))))
 
 
 def runs_section(figures: Sequence[RunFigures], rules: Rules) -> Section:

@@ -29,7 +29,7 @@ from monitor.facts.runs import DEFAULT_LIMIT_S, Run, runs_of
 from monitor.outputs.sources.packed import PackedSamples
 from monitor.outputs.sources.watched import Watched
 from monitor.outputs.standing import SIGNALLING_PROCESS
-from monitor.outputs.suspicion import LAG_LIMIT_S, NOT_MEASURING
+from monitor.outputs.suspicion import LAG_LIMIT_S, NOT_MEASURING, starved
 
 _MEDIA = (
     (signals.MEDIA_RTT, "rtt_s"),
@@ -106,7 +106,8 @@ class Observed:
         self._builder.heads(fact.at_wall_s, len(here), site=fact.site)
         if fact.connected and fact.reconnect:
             self._samples.add(
-                signals.RECONNECT, fact.at_wall_s, fact.seconds, fact.reconnect, fact.site, fact.probe, fact.agent
+                *(signals.RECONNECT, fact.at_wall_s, fact.seconds, fact.reconnect, fact.site, fact.probe, fact.agent),
+                suspect=fact.suspect,
             )
 
     def _disconnect(self, fact: Disconnected) -> None:
@@ -154,6 +155,8 @@ class Observed:
             self._samples.add(signals.LATENESS, fact.at_wall_s, late_s, *about)
         if fact.process != NOT_MEASURING and max(fact.lag_samples_s, default=0.0) > LAG_LIMIT_S:
             self._watched.distrust(fact.site, fact.at_wall_s)
+        elif starved(fact):
+            self._watched.starved(fact.site, fact.process, fact.at_wall_s)
 
     def _process_ended(self, fact: ProcessEnded) -> None:
         self._watched.blind_from(fact.site, fact.at_wall_s)

@@ -14,7 +14,7 @@ import numpy as np
 from monitor.facts.evidence import Stretch
 from monitor.facts.observations import AGENTS, IMPORTED, Observation
 from monitor.facts.stretches import merged
-from monitor.outputs.suspicion import WINDOW_S
+from monitor.outputs.suspicion import STARVED_LIMIT, WINDOW_S
 
 SILENCE_S: Final = 300.0  # a monitor that tells nothing at all for longer than this was not measuring,
 SILENT_INTERVALS: Final = 10.0  # nor one that misses so many of its own usual intervals between two facts
@@ -32,6 +32,7 @@ class _Site:
     blind_since_s: float | None = None
     blind: list[_Pair] = field(default_factory=list)
     distrusted: list[_Pair] = field(default_factory=list)
+    starved_s: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # by process
     imported: _Pair | None = None  # from the first to the last fact that was imported
 
 
@@ -74,6 +75,14 @@ class Watched:
     def distrust(self, site: str, at_s: float) -> None:
         """What was measured about then may be falsified."""
         self._sites[site].distrusted.append((at_s - AROUND_S, at_s + AROUND_S))
+
+    def starved(self, site: str, process: str, at_s: float) -> None:
+        """A process was kept from measuring then; STARVED_LIMIT times within WINDOW_S falsify what lies about them."""
+        latest_s = self._sites[site].starved_s[process]
+        latest_s.append(at_s)
+        del latest_s[:-STARVED_LIMIT]
+        if len(latest_s) == STARVED_LIMIT and at_s - latest_s[0] <= WINDOW_S:
+            self._sites[site].distrusted.append((latest_s[0] - AROUND_S, at_s + AROUND_S))
 
     def suspects(self) -> list[Stretch]:
         """Stretches in which measurements are not to be trusted."""

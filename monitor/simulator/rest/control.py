@@ -44,7 +44,10 @@ class Control:
         self._platform = gate.platform
         self._first_scenario = gate.platform.scenario
         self._verbs: dict[str, tuple[Parameters, Verb]] = {
-            "propose": ({"sdp": (_flag, True), "autoanswer": (_flag, False), "priv": (str, "")}, self._propose),
+            "propose": (
+                {"sdp": (_flag, True), "autoanswer": (_flag, False), "priv": (str, ""), "user": (str, "")},
+                self._propose,
+            ),
             "retract": ({"sid": (_text, REQUIRED)}, self._retract),
             "terminate": ({"sid": (_text, REQUIRED), "reason": (_text, "success")}, self._terminate),
             "mediadrop": ({"sid": (_text, REQUIRED)}, self._mediadrop),
@@ -111,8 +114,10 @@ class Control:
             raise ControlError(503, "this simulator was started without streaming")
         return self._platform.streaming
 
-    async def _propose(self, sdp: bool, autoanswer: bool, priv: str) -> dict[str, Any] | None:
-        return await self._streaming().propose(sdp=sdp, autoanswer=autoanswer, priv=priv)
+    async def _propose(self, sdp: bool, autoanswer: bool, priv: str, user: str) -> dict[str, Any] | None:
+        """user: whose newest session the call is offered to, as in `token`; empty for the newest of all."""
+        whose = self._user(user) if user else None
+        return await self._streaming().propose(sdp=sdp, autoanswer=autoanswer, priv=priv, user=whose)
 
     async def _retract(self, sid: str) -> dict[str, Any] | None:
         return await self._streaming().retract(sid=sid)
@@ -163,21 +168,24 @@ class Control:
         return {"calls": self._platform.world.add_load(self._platform.arrive(), rps, seconds)}
 
     async def _token(self, user: str) -> dict[str, Any]:
-        """A new token of one simulated agent, so that any number of real softphones can be theirs.
-
-        user: an id, or the agent's place from 0 on, in the order of GET users. The scenario's sites take agents in the
-        same order.
-        """
-        platform = self._platform
-        ids = list(platform.users)
-        if user.isascii() and user.isdigit() and len(user) < 6:
-            user = ids[int(user)] if int(user) < len(ids) else ""
-        if user not in platform.users:
-            raise ControlError(404, f"no such user; there are {len(ids)}, numbered from 0")
+        """A new token of one simulated agent, so that any number of real softphones can be theirs."""
+        platform, user = self._platform, self._user(user)
         value, life_s = platform.issue_user_token(user)
         found = platform.users[user]
         told = {"user": user, "name": found.name, "jid": found.jid, "station": found.station_id}
         return {**told, "site": platform.site_of(user), "token": value, "expires_in": life_s}
+
+    def _user(self, user: str) -> str:
+        """The id of a user, given as id or as the agent's place from 0 on, in the order of GET users.
+
+        The scenario's sites take agents in the same order.
+        """
+        ids = list(self._platform.users)
+        if user.isascii() and user.isdigit() and len(user) < 6:
+            user = ids[int(user)] if int(user) < len(ids) else ""
+        if user not in self._platform.users:
+            raise ControlError(404, f"no such user; there are {len(ids)}, numbered from 0")
+        return user
 
     async def _scenario(self, body: bytes) -> dict[str, Any]:
         try:

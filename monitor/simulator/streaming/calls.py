@@ -63,9 +63,9 @@ class Calls:
 
     # Control API
 
-    def propose(self, *, autoanswer: bool, priv: str) -> Call:
-        """Offer a call to the newest XMPP session. LookupError when there is none."""
-        return self._offer(self._session(None), Terms(autoanswer=autoanswer, priv=priv))
+    def propose(self, *, autoanswer: bool, priv: str, user_id: str | None = None) -> Call:
+        """Offer a call to the newest XMPP session, of one user or of all. LookupError when there is none."""
+        return self._offer(self._session(user_id), Terms(autoanswer=autoanswer, priv=priv))
 
     def live(self, sid: str) -> Call:
         """The call of that session id. LookupError when there is none or it is over."""

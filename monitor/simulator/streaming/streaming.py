@@ -186,11 +186,16 @@ class Streaming:
             session.finish(1000, "no station")
         return len(sessions)
 
-    async def propose(self, *, sdp: bool = True, autoanswer: bool = False, priv: str = "") -> dict[str, Any]:
-        """Offer a call to the newest XMPP session; its ids. ValueError for the Jingle form (sdp false)."""
+    async def propose(
+        self, *, sdp: bool = True, autoanswer: bool = False, priv: str = "", user: str | None = None
+    ) -> dict[str, Any]:
+        """Offer a call to the newest XMPP session, of one user or of all; its ids.
+
+        ValueError for the Jingle form (sdp false). LookupError where there is no session.
+        """
         if not sdp:
             raise ValueError("sdp: only calls with SDP over XMPP can be offered")
-        call = self.calls.propose(autoanswer=autoanswer, priv=priv)
+        call = self.calls.propose(autoanswer=autoanswer, priv=priv, user_id=user)
         return {"sid": call.sid, "cid": call.cid}
 
     async def retract(self, *, sid: str) -> dict[str, Any]:

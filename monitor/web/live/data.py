@@ -9,7 +9,14 @@ from typing import Any
 
 from monitor.facts.clock import Clock
 from monitor.facts.markers import Marker
-from monitor.facts.observations import ConnectionChanged, Disconnected, MonitorStarted, Observation, ProcessEnded
+from monitor.facts.observations import (
+    ConnectionChanged,
+    Disconnected,
+    MonitorStarted,
+    Observation,
+    ProcessEnded,
+    SilenceObserved,
+)
 from monitor.facts.runs import DEFAULT_LIMIT_S
 from monitor.outputs.standing import SIGNALLING_PROCESS
 from monitor.web.live import layers
@@ -60,6 +67,7 @@ class LiveData:
         self._attempts = Attempts(options.probes)
         self._trust = Trust()
         self._connected: set[str] = set()
+        self._silent: set[str] = set()
         self._starts: list[float] = []
         self._starts_change = 0
         self._suspects: list[tuple[float, float]] = []
@@ -193,11 +201,15 @@ class LiveData:
             self._rings[window.name, sample.track].add(sample, at_s, now_s, self._change)
 
     def _follow(self, fact: Observation) -> None:
-        """Which softphones are connected."""
+        """Which softphones are connected, and which of their sessions are silent."""
         if isinstance(fact, ConnectionChanged):
             (self._connected.add if fact.connected else self._connected.discard)(fact.agent)
+            self._silent.discard(fact.agent)
+        elif isinstance(fact, SilenceObserved):
+            (self._silent.add if fact.silent else self._silent.discard)(fact.agent)
         elif isinstance(fact, ProcessEnded) and fact.process == SIGNALLING_PROCESS:
             self._connected.clear()
+            self._silent.clear()
 
     def _look(self) -> float:
         """See what changes by itself: runs and suspect minutes. The time, Unix seconds."""
@@ -233,6 +245,7 @@ class LiveData:
             totals=self._totals(now_s - layers.PERIOD_S, now_s),
             drops={name: self._drops.unplanned(of, now_s - layers.PERIOD_S) for name, of in _DROPPED_LAYERS.items()},
             connected=sum(agent in self._connected for agent in expected),
+            silent=sum(agent in self._silent for agent in expected),
             expected=len(expected),
             running=tuple(self._published.running(now_s)),
             last=self._published.last(now_s),

@@ -10,6 +10,7 @@ from typing import Any
 
 from monitor.facts.failures import NORMAL_ENDS, PLANNED_ENDS
 from monitor.facts.observations import IMPORTED, Disconnected
+from monitor.facts.softphone_limits import softphone_words
 from monitor.web.live.rings import AHEAD_S
 
 MOST_KEPT = 2000
@@ -59,7 +60,8 @@ class Drops:
 
 
 def drop_json(fact: Disconnected, number: int) -> dict[str, Any]:
-    """A drop as the page is told of it."""
+    """A drop as the page is told of it. softphone: when a real one would have noticed; "" where that says nothing."""
+    planned, imported = (fact.layer, fact.reason) in PLANNED, fact.probe == IMPORTED
     return {
         "id": number,
         "at": round(fact.noticed_wall_s, 3),
@@ -69,6 +71,7 @@ def drop_json(fact: Disconnected, number: int) -> dict[str, Any]:
         "agent": fact.agent,
         "code": fact.code,
         "detail": fact.detail,
-        "planned": (fact.layer, fact.reason) in PLANNED,
-        "imported": fact.probe == IMPORTED,
+        "planned": planned,
+        "imported": imported,
+        "softphone": "" if planned or imported else softphone_words(fact.layer, fact.reason),
     }

@@ -38,12 +38,13 @@ LOSS = (0.02, 0.1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What is known of the last five minutes. drops: unplanned ones, by layer of the page."""
+    """What is known of the last five minutes. drops: unplanned, by layer of the page. silent: of those connected."""
 
     ready: bool
     totals: Mapping[str, Total]
     drops: Mapping[str, int] = field(default_factory=dict)
     connected: int = 0
+    silent: int = 0
     expected: int = 0
     running: tuple[Run, ...] = ()
     last: Run | None = None
@@ -79,6 +80,9 @@ def _signalling(view: View) -> tuple[str, str]:
     if view.expected:
         words.append(f"{view.connected} of {view.expected} connected")
         states.append(_by(1.0 - view.connected / view.expected, OFFLINE) if view.ready else UNKNOWN)
+    if view.silent:  # no drop yet, and none at all for a softphone if it is heard again in time
+        words.append(f"{view.silent} silent now")
+        states.append(WARNING)
     for total, name, failed, limits_s, limits in (
         (ping, "ping", "missed", PING_S, MISSED),
         (fetch, "ICE-server fetch", "failed", FETCH_S, FETCH_FAILED),

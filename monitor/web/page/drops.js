@@ -60,11 +60,7 @@ function kindRow(kind) {
 
 function dropItem(drop, nowS) {
   const [kind] = kindsOfDrops([drop]);
-  const from =
-    drop.last_good == null || drop.at - drop.last_good < 0.001
-      ? ""
-      : `last sign of life ${momentText(drop.last_good, nowS)}, noticed ${durationText(drop.at - drop.last_good)} later`;
-  const facts = [from, ...codeAndDetail(drop), drop.imported && "imported"].filter(Boolean);
+  const facts = [...whenNoticed(drop, nowS), ...codeAndDetail(drop), drop.imported && "imported"].filter(Boolean);
   return node(
     "li",
     { class: "drop" },
@@ -77,6 +73,13 @@ function dropItem(drop, nowS) {
     ),
     facts.length ? node("p", { class: "muted" }, facts.join(" \u00b7 ")) : null,
   );
+}
+
+/** How soon it was noticed, and when a real softphone would have. */
+function whenNoticed({ at, last_good: good, softphone }, nowS) {
+  if (good == null || at - good < 0.001) return [];
+  const after = `noticed after ${durationText(at - good)}`;
+  return [`last sign of life ${momentText(good, nowS)}`, softphone ? `${after}; ${softphone}` : after];
 }
 
 /** What the other side told; a detail that only repeats the code is left out. */

@@ -42,7 +42,8 @@ def test_the_parts_come_in_order(guilty: Judged) -> None:
     document = document_of(guilty, MADE_S)
     anchors = [one.anchor for one in document.sections]
     assert anchors == [
-        *("timeline", "order", "evidence", "diagnosis", "unmeasured", "sites", "runs", "strategies", "method", "data"),
+        *("timeline", "order", "evidence", "diagnosis", "unmeasured", "sites", "drops", "runs", "strategies", "method"),
+        "data",
     ]
     figures = [block for block in section(document, "timeline").blocks if isinstance(block, Figure)]
     assert len(figures) == 3

@@ -85,6 +85,7 @@ def test_amtool_reads_it() -> None:
         ("alertname=SoftphoneDisconnectsHighDuringPublish severity=warning site=chicago", "tickets"),
         ("alertname=SoftphoneTokenExpiring severity=warning site=chicago", "tickets"),
         ("alertname=SoftphonePublishInProgress severity=none site=chicago memory=long", "nobody"),
+        ("alertname=SoftphoneMonitorDistrusted severity=none site=chicago", "nobody"),
         ("alertname=SoftphoneWatchdog severity=none", "watchdog"),
         ("alertname=SomebodyElses", "tickets"),
     ],
@@ -214,7 +215,7 @@ def test_no_alert_holds_itself_back_and_none_that_is_held_back_by_a_publish_sile
 
 
 def test_a_monitor_that_does_not_trust_itself_holds_back_times_and_no_page() -> None:
-    (source,) = fired("SoftphoneMonitorSuspect")
+    (source,) = fired("SoftphoneMonitorDistrusted")
     held = {alert["alertname"]: alert["severity"] for alert in every_alert() if held_back(alert, source)}
     assert len(held) == 5
     assert set(held.values()) == {"warning"}

@@ -73,6 +73,14 @@ def test_lag_that_falsifies_nothing_makes_none(harmless: OwnLagObserved) -> None
     assert facts_evidence([harmless]).suspects == ()
 
 
+def test_a_process_starved_three_times_in_a_minute_makes_a_suspect_stretch() -> None:
+    starved = replace(LAG, lag_samples_s=(0.004,), waited_s=0.05, turns=110)
+    twice = [replace(starved, at_wall_s=T0 + second) for second in (0.0, 20.0)]
+    assert facts_evidence([*twice, replace(starved, at_wall_s=T0 + 61)]).suspects == ()
+    evidence = facts_evidence([*twice, replace(starved, at_wall_s=T0 + 40)])
+    assert evidence.suspects == (Stretch(T0 - 30, T0 + 70, "here"),)
+
+
 def test_a_simulated_start_makes_all_simulated() -> None:
     start = MonitorStarted(**ABOUT, at_wall_s=T0, version="1", simulated=True)
     assert facts_evidence([start, PING]).simulated

@@ -48,11 +48,11 @@ async def order(side: RestSide, verb: str, **options: Any) -> httpx.Response:
 @pytest.mark.parametrize(
     ("verb", "params", "expected"),
     [
-        ("propose", {}, {"sdp": True, "autoanswer": False, "priv": ""}),
+        ("propose", {}, {"sdp": True, "autoanswer": False, "priv": "", "user": None}),
         (
             "propose",
             {"sdp": "false", "autoanswer": "true", "priv": "Auto"},
-            {"sdp": False, "autoanswer": True, "priv": "Auto"},
+            {"sdp": False, "autoanswer": True, "priv": "Auto", "user": None},
         ),
         ("retract", {"sid": "s"}, {"sid": "s"}),
         ("terminate", {"sid": "s"}, {"sid": "s", "reason": "success"}),
@@ -71,6 +71,16 @@ async def test_streaming_orders_are_handed_on(verb: str, params: dict[str, str],
         reply = await order(side, verb, params=params)
         assert (reply.status_code, reply.json()) == (200, {"sid": "s1"})
         assert streaming.orders == [(verb, expected)]
+
+
+async def test_a_call_may_be_for_one_user_by_id_or_place() -> None:
+    async with rest_side() as side:
+        streaming = with_streaming(side)
+        third = list(side.platform.users)[2]
+        for user in ("2", third):
+            assert (await order(side, "propose", params={"user": user})).status_code == 200
+            assert streaming.orders[-1][1]["user"] == third
+        assert (await order(side, "propose", params={"user": "nobody"})).status_code == 404
 
 
 async def test_what_the_streaming_side_cannot_do_is_told() -> None:

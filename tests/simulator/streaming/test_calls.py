@@ -119,6 +119,19 @@ async def test_propose_carries_what_the_real_client_reads() -> None:
         assert etree.tostring(propose[0]) == (b'<description xmlns="urn:xmpp:jingle:apps:rtp:1" media="audio"/>')
 
 
+async def test_a_call_is_offered_to_a_given_user_or_to_the_newest_session() -> None:
+    async with bench() as at:
+        first, newest = await at.softphone(0), await at.softphone(1)
+        users = list(at.platform.users)
+        ids = await at.streaming.propose(user=users[0])
+        assert str((await first.until("propose")).get("to")).startswith(at.platform.users[users[0]].jid)
+        assert at.streaming.state()["calls"][ids["sid"]]["user"] == users[0]
+        await at.streaming.propose()
+        await newest.until("propose")
+        with pytest.raises(LookupError):
+            await at.streaming.propose(user=users[2])
+
+
 async def test_the_jingle_form_is_refused() -> None:
     async with bench() as at:
         await at.softphone()
@@ -280,10 +293,10 @@ async def test_a_call_survives_the_loss_of_its_signalling() -> None:
         await at.streaming.abort()
         again = await at.softphone(channel=channel)
         before = answerer.peer.stats().packets_received
-        await at.streaming.terminate(sid=ids["sid"], reason="gone")
-        assert rpc_of(await again.until("genesys-webrtc"))["params"]["reason"] == "gone"
         assert before > 0
         assert not [event for event in answerer.events if event.kind is PeerEventKind.LOST]
+        await at.streaming.terminate(sid=ids["sid"], reason="gone")  # its close_notify may come before its message
+        assert rpc_of(await again.until("genesys-webrtc"))["params"]["reason"] == "gone"
         await answerer.peer.close()
 
 

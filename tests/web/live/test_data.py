@@ -12,7 +12,7 @@ from live_facts import SITE, T0, drop, lag, media, ping
 
 from monitor.facts.clock import ManualClock
 from monitor.facts.markers import Marker, MarkerPhase
-from monitor.facts.observations import ConnectionChanged, MonitorStarted, ProcessEnded
+from monitor.facts.observations import ConnectionChanged, MonitorStarted, ProcessEnded, SilenceObserved
 from monitor.web.live.attempts import ProbeName
 from monitor.web.live.data import LiveData, PageOptions
 from monitor.web.live.feeds import TRACKS
@@ -107,6 +107,22 @@ def test_who_is_connected(data: LiveData, clock: ManualClock) -> None:
     assert connected() == (1, 1)
     data.observe(ProcessEnded(site=SITE, probe="", at_wall_s=T0, process="prober", exit_status=1))
     assert connected() == (0, 1)
+
+
+def test_which_session_is_silent_until_it_is_heard_or_dropped(data: LiveData, clock: ManualClock) -> None:
+    def told() -> bool:
+        clock.advance(1.0)
+        return "1 silent now" in data.snapshot("15m")[1]["state"]["layers"][0]["words"]
+
+    def silence(silent: bool) -> SilenceObserved:
+        return SilenceObserved(site=SITE, probe="a1", at_wall_s=T0, agent="a1", silent=silent, seconds=9.0)
+
+    data.observe(connection(True))
+    seen = [told()]
+    for fact in (silence(True), silence(False), silence(True), connection(False)):
+        data.observe(fact)
+        seen.append(told())
+    assert seen == [False, True, False, True, False]
 
 
 def test_what_is_restored_says_nothing_about_now(data: LiveData) -> None:

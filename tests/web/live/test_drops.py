@@ -28,7 +28,16 @@ def test_a_drop_is_told_as_it_was_noticed() -> None:
         "detail": "<b>gone</b>",
         "planned": False,
         "imported": False,
+        "softphone": "a real softphone at the same moment",
     }
+
+
+def test_when_a_real_softphone_would_have_noticed_stands_beside_a_drop_of_ours() -> None:
+    assert drop_json(drop(reason="ping_timeout"), 1)["softphone"] == "a real softphone after 58.0 s"
+    assert drop_json(drop(layer=Layer.MEDIA, reason="silence"), 1)["softphone"] == "a real softphone after 7.6 s"
+    unknown = drop(layer=Layer.PLATFORM, reason="endpoint_lost")
+    for other in (unknown, drop(reason="moved"), drop(probe=IMPORTED)):
+        assert drop_json(other, 1)["softphone"] == ""
 
 
 def test_planned_ends_and_imported_drops_are_told_apart() -> None:

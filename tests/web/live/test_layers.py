@@ -47,6 +47,7 @@ def state(layer: str, **known: Any) -> tuple[str, str]:
         ("signalling", {"totals": {"ws_rtt": total(*[0.02] * 5, None, word="not_connected")}}, "ok"),
         ("signalling", {"totals": {"ice_servers": total(*[0.02] * 5, None, word="not_connected")}}, "ok"),
         ("signalling", {"connected": 1, "expected": 1, "drops": {"signalling": 1}}, "warning"),
+        ("signalling", {"connected": 1, "expected": 1, "silent": 1}, "warning"),
         ("ice", {}, "unknown"),
         ("ice", {"totals": {"ice_gathering": total(0.1, 0.1, 0.1)}}, "ok"),
         ("ice", {"totals": {"ice_gathering": total(0.1, 0.1, None, word="host_only")}}, "critical"),

@@ -84,6 +84,12 @@ FAMILIES: Final = (
         outcome="outcome",
     ),
     Family(
+        histogram="softphone_heartbeat_tcp_rtt_seconds",
+        signal=_always(signals.TCP_RTT),
+        apart=("channel",),
+        named=False,
+    ),
+    Family(
         histogram="softphone_signalling_phase_seconds",
         signal=lambda labels: signals.phase_signal(labels.get("phase", "")),
         apart=("phase",),

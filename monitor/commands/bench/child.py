@@ -1,0 +1,75 @@
+"""The inside of a bench's child process: obeys lines of JSON, and measures its own processor time, lag and memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from monitor.commands.bench.figures import spread
+from monitor.commands.bench.workers import LINE_BYTES
+from monitor.facts.clock import Clock, SystemClock
+from monitor.probes.lag import LagMeter
+
+Obey = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
+SMAPS = Path("/proc/self/smaps_rollup")
+
+
+class Usage:
+    """What this process costs from `begin` on."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._lag = LagMeter(self._clock)
+        self.watching = asyncio.create_task(self._lag.run(), name="lag")
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._lag.drain()
+        self._begun_s, self._cpu_s = self._clock.mono_s(), time.process_time()
+
+    def told(self) -> dict[str, Any]:
+        """Seconds passed, processor seconds used, lag of the event loop in seconds, memory in KB."""
+        return {
+            "wall_s": self._clock.mono_s() - self._begun_s,
+            "cpu_s": time.process_time() - self._cpu_s,
+            "lag_s": spread(self._lag.drain()),
+            "pss_kb": memory_kb(),
+        }
+
+
+def memory_kb() -> int | None:
+    """This process's share of memory (PSS) in KB; None where the system does not tell."""
+    try:
+        lines = SMAPS.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), None)
+
+
+def many_files() -> None:
+    """Allow as many open sockets as the system lets us: a thousand peers need more than the usual 1,024."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def obeying(obey: Obey) -> None:
+    """Answer each line of stdin until its end. What goes wrong is told as `error`, and the next line is obeyed."""
+    commands = asyncio.StreamReader(limit=LINE_BYTES)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    while line := await commands.readline():
+        try:
+            answer = await obey(json.loads(line))
+        except Exception as error:  # the parent decides whether that ends the run
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,241 @@
+"""The bench's JSON as Markdown tables, so that nobody types figures: `python -m monitor.commands.bench.tables FILE`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Told = Mapping[str, Any]
+NONE = "-"
+
+
+def tables(found: Told) -> str:
+    """Every section that is there, with the machine and the command in front."""
+    parts = [_head(found)]
+    for key, (title, make) in TABLES.items():
+        if key in found:
+            parts.append(f"## {title}\n\n{make(found[key])}")
+    if found.get("failed"):
+        parts.append("## Failed\n\n" + _table(("section", "why"), found["failed"].items()))
+    return "\n\n".join(parts)
+
+
+def _head(found: Told) -> str:
+    about = [f"`{found['command']}`, {found['at']}"] if "command" in found else []
+    named = (found.get(name, {}).items() for name in ("machine", "versions"))
+    about += [", ".join(f"{what} {value}" for what, value in items) for items in named]
+    return "\n\n".join(filter(None, (*about, found.get("notice", ""))))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [_line(head), _line(["---"] * len(head)), *(_line(row) for row in rows)]
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[Any]) -> str:
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _median(told: Told | None) -> float | None:
+    return None if told is None else told.get("median")
+
+
+def _range(told: Told) -> str:
+    runs = told.get("runs") or []
+    return f"{_cell(min(runs))} to {_cell(max(runs))}, {len(runs)}" if runs else NONE
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else 1000 * seconds
+
+
+def _percent(part: float | None) -> str:
+    return NONE if part is None else f"{100 * part:.3g} %"
+
+
+def _cpu(told: Told) -> str:
+    names = {
+        "lean": f"our peers, {told['peers']} of them, the answering end",
+        "lean_far_end": "the same, the offering end",
+        "stock": f"stock aiortc, {told['stock_peers']} of them, Opus encoded and decoded",
+        "floor": "floor: SRTP protect and unprotect, sendto, recvfrom",
+    }
+    rows = [(words, _median(told[name]), _range(told[name])) for name, words in names.items()]
+    rows += [
+        ("ratio: stock aiortc over ours", _median(told["stock_over_lean"]), _range(told["stock_over_lean"])),
+        ("ratio: ours over the floor", _median(told["lean_over_floor"]), _range(told["lean_over_floor"])),
+    ]
+    table = _table(("what", "median, ms of CPU per peer and second", "range and number of runs"), rows)
+    return (
+        table
+        if told["unsaturated"]
+        else f"{table}\n\nNot all packets came: these figures are of a machine that was too busy."
+    )
+
+
+def _per_core(told: Told) -> str:
+    words = f"{_cell(_median(told))} peers would fill a core, by their cost at {told['at']} peers. "
+    words += f"Largest number held: **{told['largest_held']}** ({told['limits']})."
+    rows = [
+        (
+            one["peers"],
+            one["holds"],
+            _ms(_of(one, "lag_s", "p99")),
+            _ms(_of(one, "lag_s", "max")),
+            _percent(one.get("missed_share")),
+            one.get("ms_per_peer_second"),
+            one.get("error", ""),
+        )
+        for one in told["tried"]
+    ]
+    head = ("peers tried", "held", "lag p99, ms", "largest, ms", "slots missed", "ms per peer and second", "trouble")
+    return f"{words}\n\n{_table(head, rows)}"
+
+
+def _of(told: Told, *names: str) -> Any:
+    value: Any = told
+    for name in names:
+        value = None if value is None else value.get(name)
+    return value
+
+
+def _lag(told: Told) -> str:
+    head = ("peers", "ms per peer and second", "cores", "lag p50, ms", "p99, ms", "largest, ms", "slots missed")
+    rows = [
+        (
+            *(row["peers"], _median(row["ms_per_peer_second"]), _median(row["cores"])),
+            *(_ms(_median(row[f"lag_{name}"])) for name in ("p50", "p99", "max")),
+            *(_percent(_median(row["missed_share"])), _median(row["kb_per_peer"])),
+            f"{sum(row['holds'])} of {len(row['holds'])}",
+        )
+        for row in told["rows"]
+    ]
+    return _table((*head, "KB per peer", "runs within the limits"), rows)
+
+
+def _set_up(told: Told) -> str:
+    return _table(("peers", "median, s", "range and number of runs"), [(told["peers"], _median(told), _range(told))])
+
+
+def _idle(told: Told) -> str:
+    head = ("peers", "cores", "ms per peer and second", "lag p99, ms", "KB per peer", "lost")
+    lag = _ms(_of(told, "lag_s", "p99"))
+    row = (told["peers"], told["cores"], told["ms_per_peer_second"], lag, told["kb_per_peer"], told["losses"])
+    return _table(head, [row])
+
+
+def _accuracy(told: Told) -> str:
+    measures = ("stun", "rtcp", "jitter", "websocket", "websocket_trusted")
+    head = ("known round trip, ms", "line's jitter, ms", "stall, ms", "talking peers", "loop lag p99, ms")
+    columns = [f"{name.replace('_', ' ')} error, median / p99, ms" for name in measures]
+    rows = [
+        (
+            *(_ms(row.get(name)) for name in ("round_trip", "line_jitter", "stall")),
+            row.get("calls"),
+            _ms(row.get("loop_lag_p99")),
+            *(_pair(row.get(name)) for name in measures),
+        )
+        for row in told["rows"]
+    ]
+    return _table((*head, *columns), rows)
+
+
+def _pair(told: Told | None) -> str:
+    if not told:
+        return NONE
+    return f"{_cell(_ms(told.get('median')))} / {_cell(_ms(told.get('p99')))}"
+
+
+def _detection(told: Told) -> str:
+    rows = []
+    for row in told["drop_detection_seconds"].values():
+        real = "; ".join(f"{who}: {_cell(limit['seconds'])} s" for who, limit in row["real_softphone"].items())
+        rows.append((row["fault"], row["median"], max(row["all"], default=None), len(row["all"]), real or NONE))
+    return _table(
+        ("fault", "noticed after, median s", "latest, s", "noticed", "the real softphone notices after"), rows
+    )
+
+
+def _scrape(told: Told) -> str:
+    head = ("format", "median, ms", "p99, ms", "largest, ms", "series", "KB")
+    rows = [
+        (
+            kind,
+            *(_ms(told[kind][name]) for name in ("median", "p99", "max")),
+            told[kind]["series"],
+            told[kind]["bytes"] / 1e3,
+        )
+        for kind in ("text", "openmetrics")
+    ]
+    lag = told["peer_lag"]
+    beside = [
+        (
+            f"{told['agents']} talking peers, {words}",
+            *(_ms(_median(lag[f"{name}_{one}"])) for one in ("p50", "p99", "max")),
+        )
+        for name, words in (("without", "no scrape"), ("with", "a scrape a second"))
+    ]
+    return f"{_table(head, rows)}\n\n{_table(('another process', 'lag p50, ms', 'p99, ms', 'largest, ms'), beside)}"
+
+
+def _analyze(told: Told) -> str:
+    head = ("weeks", "agents", "facts", "file, MB", "elapsed, s", "CPU, s", "memory, MB", "range of CPU and runs")
+    figures = (_median(told["elapsed"]), _median(told["cpu"]), _median(told["peak_mb"]), _range(told["cpu"]))
+    return _table(head, [(told["weeks"], told["agents"], told["facts"], told["file_mb"], *figures)])
+
+
+def _sessions(told: Told) -> str:
+    words = f"Largest of these held: **{told['held']}** ({told['limits']})."
+    head = ("sessions", "held", "connected", "heartbeats", "failed", "ping p50, ms", "p99, ms", "simulator, cores")
+    rows = [
+        (
+            *(row.get(name) for name in ("sessions", "holds", "connected", "pings", "failed")),
+            *(_ms(_of(row, "rtt_s", name)) for name in ("p50", "p99")),
+            row.get("simulator_cores"),
+            row.get("simulator_kb_per_session"),
+        )
+        for row in told["rows"]
+    ]
+    return f"{words}\n\n{_table((*head, 'KB each'), rows)}"
+
+
+TABLES: Mapping[str, tuple[str, Callable[[Told], str]]] = {
+    "cpu_ms_per_peer_second": ("Processor time of a talking peer (`cpu`)", _cpu),
+    "loop_lag": ("Cost and lag by number of talking peers (`scale`)", _lag),
+    "peers_per_core": ("How many can be held (`scale`)", _per_core),
+    "set_up_seconds": ("From cold to sound both ways (`scale`)", _set_up),
+    "consent_only": ("Peers that hold consent only (`scale`)", _idle),
+    "rtt_error_seconds": ("Errors against a known delay (`accuracy`)", _accuracy),
+    "drop_detection_seconds": ("How soon a fault is noticed (`detection`)", _detection),
+    "scrape_seconds": ("A scrape (`scrape`)", _scrape),
+    "analyze_seconds": ("A verdict over a year (`analysis`)", _analyze),
+    "simulator_sessions": ("Sessions of the simulator (`simulator`)", _sessions),
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Print the tables of a file that `bench --json` wrote. The exit status."""
+    if len(words) != 1:
+        print("usage: python -m monitor.commands.bench.tables results.json", file=sys.stderr)
+        return 2
+    print(tables(json.loads(Path(words[0]).read_text())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
