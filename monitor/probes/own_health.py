@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from monitor.facts.clock import Clock
 from monitor.facts.observations import FactsDropped, Observation, OwnLagObserved
+from monitor.media.resolver import RESOLVER
 from monitor.probes.interpreter import GcPauses, executor_queue
 from monitor.probes.lag import LagMeter
 from monitor.probes.machine import SCHEDSTAT, STAT, ProcessorTime, processor_time, read_text, steal_ratio, turns
@@ -47,6 +48,17 @@ class Lookups:
     failures: int = 0
 
 
+def lookups_of(seen: Iterable[tuple[float | None, str]]) -> Lookups:
+    """What Resolver.observed() tells: seconds and outcome; only `ok` is an answer."""
+    told = tuple(seen)
+    answered = tuple(round(seconds, 6) for seconds, outcome in told if seconds is not None and outcome == "ok")
+    return Lookups(answered, len(told) - len(answered))
+
+
+def _lookups_here() -> Lookups:
+    return lookups_of(RESOLVER.observed())
+
+
 class OwnHealth:
     """Emits OwnLagObserved, and FactsDropped when there is something to tell. process: main, prober, shard0, ...
 
@@ -64,7 +76,7 @@ class OwnHealth:
         channel: Dropping | None = None,
         counters: Callable[[], OwnCounters] = OwnCounters,
         *,
-        lookups: Callable[[], Lookups] = Lookups,
+        lookups: Callable[[], Lookups] = _lookups_here,
         read: Callable[[Path], str | None] = read_text,
     ) -> None:
         self._process = process

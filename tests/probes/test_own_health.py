@@ -10,7 +10,7 @@ from monitor.facts.clock import ManualClock
 from monitor.facts.observations import FactsDropped, Observation, OwnLagObserved
 from monitor.probes.lag import LagMeter
 from monitor.probes.machine import SCHEDSTAT, STAT
-from monitor.probes.own_health import Lookups, OwnCounters, OwnHealth
+from monitor.probes.own_health import Lookups, OwnCounters, OwnHealth, lookups_of
 
 
 class Channel:
@@ -103,6 +103,10 @@ def test_lookups_are_handed_on() -> None:
     health = OwnHealth("shard0", "here", facts.append, clock, LagMeter(clock), lookups=lambda: Lookups((0.02,), 3))
     fact = told(health, facts)
     assert (fact.dns_lookups_s, fact.dns_failures) == ((0.02,), 3)
+
+
+def test_a_lookup_without_an_answer_is_a_failure_and_no_time() -> None:
+    assert lookups_of([(0.02, "ok"), (0.5, "dns"), (None, "timeout")]) == Lookups((0.02,), 2)
 
 
 async def test_collections_are_watched_while_it_runs() -> None:

@@ -138,8 +138,8 @@ def _steal() -> object:
         answers="Does the hypervisor give our machine's processors to others? Empty where the system does not tell.",
         runbook=RUNBOOK,
     )
-    expr = "max by (instance) (softphone_monitor_cpu_steal_ratio >= 0)"
-    return graph(text, Query(expr, "{{instance}}"), unit="percentunit", limit=STEAL, top=0.1)
+    expr = "max(softphone_monitor_cpu_steal_ratio >= 0)"
+    return graph(text, Query(expr, "the worst machine"), unit="percentunit", limit=STEAL, top=0.1)
 
 
 def _missed_slots() -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -31,8 +32,9 @@ class Worker:
     async def ask(self, do: str, **details: Any) -> dict[str, Any]:
         """One command and its answer. Raises WorkerError."""
         async with self._turn:
-            self._in.write(json.dumps({"do": do, **details}).encode() + b"\n")
-            await self._in.drain()
+            with contextlib.suppress(ConnectionError):  # it has ended: so its answer will tell
+                self._in.write(json.dumps({"do": do, **details}).encode() + b"\n")
+                await self._in.drain()
             line = await self._out.readline()
         if not line:
             raise WorkerError(f"{self._name} has ended while it was asked to {do}; its own words are above")
@@ -58,8 +60,9 @@ async def worker(module: str, *arguments: str) -> AsyncIterator[Worker]:
     finally:
         process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), END_S)
-        except (TimeoutError, asyncio.CancelledError):
-            process.kill()
-            await process.wait()
-            raise
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), END_S)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
