@@ -178,6 +178,7 @@ class ShardCall:
             loss_ratio=heard.loss_ratio,
             mos=mos(now.rtt_s or 0.0, jitter_s or 0.0, heard.loss_ratio or 0.0) if known else None,
             packets_received=heard.packets_received,
+            arrival_clock=now.arrival_clock,
         )
 
     def _stamp(self, over_s: float) -> dict[str, Any]:

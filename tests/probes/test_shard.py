@@ -159,6 +159,7 @@ async def test_a_call_is_measured_and_its_normal_end_is_no_loss() -> None:
         assert sample.loss_ratio == 0
         assert 0 <= sample.jitter_s < 0.2
         assert sample.packets_received > 0
+        assert sample.arrival_clock == ("kernel" if sys.platform == "linux" else "callback")
         assert {(one.site, one.probe, one.agent, one.conversation_id) for one in shard.seen(MediaSampled)} == {
             tuple(CONVERSATION[key] for key in ("site", "probe", "agent", "conversation_id"))
         }

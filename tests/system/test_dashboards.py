@@ -129,7 +129,8 @@ def prometheus_with_rules(directory: Path, target: str) -> Iterator[str]:
 @contextmanager
 def monitor(folder: Path, info: dict[str, Any], turn: Coturn, certificate: Path) -> Iterator[str]:
     """The monitor with a gathering probe of its own as well; its exporter's address."""
-    gathering = f'  - {{kind: gathering, name: own-servers, interval: 5s, stun: ["{turn.url("stun")}"]}}\npublish:'
+    by_name = turn.url("stun").replace(turn.host, "localhost")  # so that a name is looked up
+    gathering = f'  - {{kind: gathering, name: own-servers, interval: 5s, stun: ["{by_name}"]}}\npublish:'
     config = folder / "monitor.yaml"
     filled_in = CONFIG.format(rest=info["rest"], ws=info["ws"], journal=folder / "facts.db")
     config.write_text(filled_in.replace("publish:", gathering))
