@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
-from monitor.config.fleet import shard_count
+from monitor.config.fleet import media_processes
 from monitor.config.model import GatheringProbe, Settings
 from monitor.config.values import is_loopback_url
 from monitor.genesys.rest import OPERATIONS
@@ -37,7 +37,7 @@ def metrics_options(settings: Settings) -> MetricsOptions:
     """What the settings make known about label sets."""
     gatherings = [probe for probe in settings.probes if isinstance(probe, GatheringProbe)]
     in_use = {agent_of(probe) for probe in settings.probes}  # an agent that no probe names has no session
-    shards = tuple(f"shard{index}" for index in range(_shards(settings)))
+    media = _media_processes(settings)
     own_servers = tuple(probe.name for probe in gatherings if probe.stun or probe.turn)
     return MetricsOptions(
         per_agent=settings.metrics.per_agent,
@@ -52,8 +52,8 @@ def metrics_options(settings: Settings) -> MetricsOptions:
         stun_servers=_servers(url for probe in gatherings for url in probe.stun),
         turn_servers=_servers(server.url for probe in gatherings for server in probe.turn),
         operations=OPERATIONS,
-        processes=("main", "prober", *shards),
-        sinks=("metrics", "page", "journal", "prober", *shards),
+        processes=("main", "prober", *media),
+        sinks=("metrics", "page", "journal", "prober", *media),
     )
 
 
@@ -95,13 +95,13 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
         "exporter": (old.exporter, new.exporter),
         "journal": (old.journal, new.journal),
         "metrics.per_agent": (old.metrics.per_agent, new.metrics.per_agent),
-        "fleet (number of media processes)": (_shards(old), _shards(new)),
+        "fleet (media processes)": (_media_processes(old), _media_processes(new)),
     }
     return [f"{where}: cannot change without a restart" for where, (a, b) in fixed.items() if a != b]
 
 
-def _shards(settings: Settings) -> int:
-    return shard_count(settings.fleet, processors())
+def _media_processes(settings: Settings) -> tuple[str, ...]:
+    return media_processes(settings.fleet, processors())
 
 
 def product_version() -> str:

@@ -11,6 +11,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from monitor.facts.clock import ManualClock
 from monitor.outputs.metrics import Metrics
 
@@ -28,7 +30,7 @@ class Stored:
 
     def scrape(self, metrics: Metrics, clock: ManualClock, **target: str) -> None:
         """Scrape now. target: the labels that Prometheus adds."""
-        for family in metrics._registry.collect():
+        for family in text_string_to_metric_families(metrics.render("")[0].decode()):
             for sample in family.samples:
                 labels = frozenset({**target, **sample.labels}.items())  # a label of the metric stays
                 of_metric = self._samples.setdefault(sample.name, {})

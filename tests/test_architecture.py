@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -31,14 +35,15 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 ONE_IMPORTER = {
     "aiortc": {"media/peer.py", "media/private_names.py", "media/stock_media.py", "commands/bench/stock.py"},
-    "prometheus_client": {"outputs/metrics.py"},
+    "prometheus_client": {"outputs/metrics.py", "commands/bench/distrust.py"},
     "sqlite3": {"outputs/journal.py"},
     "typer": {"cli.py", "cli_check.py", "cli_publish.py", "cli_verdict.py"},
     "locust": {"publish/locustfile.py"},
 }
 PURE = (
     "analysis/**/*.py",
-    "commands/bench/figures.py",
+    *(f"commands/bench/{name}.py" for name in ("accuracy_judging", "figures", "line_schedule", "line_truth")),
+    "commands/drop_kinds_text.py",
     "config/document.py",
     "config/rules.py",
     "config/values.py",
@@ -49,30 +54,19 @@ PURE = (
         for name in (
             *("backoff", "calls", "channel_messages", "client_stanzas", "events", "ice_fetch", "ice_list", "incoming"),
             *("jingle_messages", "json_values", "keepalive", "life_signs", "reconnect", "regions", "requests"),
-            *("rest_messages",),
-            *("sdp_over_xmpp", "services", "session", "silence", "stanzas", "states"),
+            *("rest_messages", "sdp_over_xmpp", "services", "session", "silence", "stanzas", "states"),
         )
     ),
     *(
         f"media/{name}.py"
         for name in (
-            *(
-                "liveness",
-                "mos",
-                "pacing",
-                "peer_events",
-                "progress",
-                "reception",
-                "round_trip",
-                "rtcp",
-                "rtp",
-                "sdp_text",
-                "server_url",
-            ),
+            *("far_reception", "ice_consent", "liveness", "mos", "pacing", "peer_events", "progress", "reception"),
+            *("round_trip", "rtcp", "rtp", "sdp_text", "server_url"),
         )
     ),
     "probes/cadence.py",
     "probes/once.py",
+    "probes/restarts.py",
     "probes/shard_messages.py",
     "outputs/suspicion.py",
     "outputs/sources/analytics/endings.py",
@@ -150,6 +144,21 @@ def test_a_library_has_one_importer(library: str, owners: set[str]) -> None:
     assert importers, f"nobody imports {library}: delete the rule or the dependency"
 
 
+def test_every_library_that_is_imported_is_named_as_a_dependency() -> None:
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["load"]]
+    named = {_distribution(re.split(r"[<>=!~;\[ ]", line)[0]) for line in lines}
+    makers = metadata.packages_distributions()
+    modules = {name.split(".")[0] for path in ROOT.rglob("*.py") for name in imports_of(path)}
+    libraries = modules - set(sys.stdlib_module_names) - {"monitor"}
+    assert {name for name in libraries if not named & set(map(_distribution, makers.get(name, ())))} == set()
+
+
+def _distribution(name: str) -> str:
+    """A distribution's name as PEP 503 normalises it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 @pytest.mark.parametrize("pattern", PURE)
 def test_pure_files_have_no_clock_and_no_socket(pattern: str) -> None:
     files = sorted(ROOT.glob(pattern))
@@ -179,8 +188,6 @@ def module_path(name: str) -> Path | None:
 
 @pytest.mark.parametrize("name", STANDARD_LIBRARY_ONLY)
 def test_the_marker_client_needs_nothing_but_python(name: str) -> None:
-    import sys
-
     path = ROOT / name
     foreign = {n.split(".")[0] for n in imports_of(path)} - set(sys.stdlib_module_names)
     assert foreign == set()

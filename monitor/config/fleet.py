@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from monitor.config.model import Fleet, Settings
 from monitor.config.probes import CallProbe, ProbeSettings
 
+CANARY = "canary"
 PEERS_PER_SHARD = 150  # what one process holds with a wide margin, both ends talking (docs/performance.md)
 
 
@@ -42,10 +43,19 @@ def shard_count(fleet: Fleet, processors: int) -> int:
     return max(1, min(processors, math.ceil(fleet.agents / PEERS_PER_SHARD)))
 
 
-def shard_of_agents(settings: Settings, shards: int) -> dict[str, int]:
-    """Which media process each agent's calls go to: in turn, by the order of the call probes, so that all have alike.
+def media_processes(fleet: Fleet, processors: int) -> tuple[str, ...]:
+    """Their names, in order; the canaries' process is the last."""
+    shards = tuple(f"shard{index}" for index in range(shard_count(fleet, processors)))
+    return (*shards, CANARY) if fleet.canaries else shards
+
+
+def process_of_agents(settings: Settings, processes: Sequence[str]) -> dict[str, int]:
+    """Which of the media processes each agent's calls go to: in turn, by the order of the call probes, canaries first.
 
     As long as that order stays, an agent stays where it is.
     """
-    carrying = dict.fromkeys(probe.agent for probe in settings.probes if isinstance(probe, CallProbe))
-    return {agent: index % shards for index, agent in enumerate(carrying)}
+    carrying = list(dict.fromkeys(probe.agent for probe in settings.probes if isinstance(probe, CallProbe)))
+    canaries = settings.fleet.canaries if CANARY in processes else 0
+    shards = len(processes) - (CANARY in processes)
+    found = dict.fromkeys(carrying[:canaries], len(processes) - 1)
+    return found | {agent: index % shards for index, agent in enumerate(carrying[canaries:])}

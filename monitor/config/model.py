@@ -239,6 +239,11 @@ class Fleet(Part):
         default="auto",
         description="Media processes. `auto`: one for every 150 softphones, but no more than there are processors.",
     )
+    canaries: Annotated[int, BeforeValidator(Whole(0, 2))] = Field(
+        default=0,
+        description="So many of the softphones, the first with a `call` probe, really encode and decode their sound, "
+        "in a media process of their own: tells whether anything is to be heard. Each costs as much as a browser's.",
+    )
 
 
 class Calendar(Part):

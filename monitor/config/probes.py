@@ -119,7 +119,8 @@ class SignallingProbe(_Probe):
         validation_alias="detect_after",
         serialization_alias="detect_after",
         description="Give up on a silent connection after this time instead of the real client's 58 s or 35 s. "
-        "Default `none`: as the real client.",
+        "Default `none`: as the real client. This only ends the session sooner: a silence is told within 9 s in any "
+        "case (`softphone_signalling_silent`).",
     )
     interval_s: Interval = interval(30.0)
     timeout_s: Timeout = timeout(15.0)

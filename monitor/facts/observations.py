@@ -167,6 +167,10 @@ class MediaSampled(Observation):
     agent: str = ""
     conversation_id: str = ""
     arrival_clock: str = ""  # kernel: own lag does not shift arrivals; callback: it does; empty: not told
+    ice_restarts: int = 0  # of the call, asked for by the other side since the sample before
+    audible_frames: int | None = None  # of 20 ms, of a canary's call; None where nothing is decoded
+    silent_frames: int | None = None  # below -60 dBov
+    undecodable_packets: int | None = None
 
     def measured_s(self) -> float | None:
         """The media round trip; of arrivals noted by a callback also what jitter tells of lag, if that is less."""

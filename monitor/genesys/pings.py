@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Reason, failure
@@ -38,6 +38,10 @@ class PingBook:
         future: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._waiting[key] = _Waiting(self._clock.mono_s(), timeout_s, future)
         return future
+
+    def sent(self, key: bytes, at_mono_s: float) -> None:
+        """The ping with this key was written at that time: what was done before is no part of its round trip."""
+        self._waiting[key] = replace(self._waiting[key], sent_mono_s=at_mono_s)
 
     def pong(self, key: bytes, at_mono_s: float) -> None:
         """A pong with this key came in at that time. One that nobody waits for is ignored."""

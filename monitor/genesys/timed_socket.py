@@ -66,11 +66,19 @@ class MeasuredWebSocket(ClientConnection):
         self._clock = clock
         self.heard_mono_s = clock.mono_s()
         self.on_pong: Callable[[bytes, float], None] | None = None  # payload, monotonic seconds
+        self.on_next_write: Callable[[float], None] | None = None  # told once: when the next bytes go out
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in: the last good evidence, whatever they hold."""
         self.heard_mono_s = self._clock.mono_s()
         super().data_received(data)
+
+    def send_data(self) -> None:
+        """Hand what is framed to the kernel."""
+        told, self.on_next_write = self.on_next_write, None
+        if told is not None:
+            told(self._clock.mono_s())
+        super().send_data()
 
     def process_event(self, event: ProtocolEvent) -> None:
         """Look at pongs on their way, since websockets lets a later pong acknowledge earlier pings too."""

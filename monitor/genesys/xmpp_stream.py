@@ -7,6 +7,7 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from websockets.exceptions import ConnectionClosed
@@ -79,6 +80,7 @@ class XmppStream:
         """An RFC 6455 ping, matched by its payload."""
         key = secrets.token_bytes(8)
         pong = self._pings.begin(key, timeout_s)
+        self._websocket.on_next_write = partial(self._pings.sent, key)  # which is the ping, as nothing comes between
         try:
             async with asyncio.timeout(timeout_s):
                 await self._websocket.ping(key)
@@ -88,6 +90,7 @@ class XmppStream:
         except (ConnectionClosed, ConnectionError):
             return not_connected("websocket")
         finally:
+            self._websocket.on_next_write = None
             self._pings.give_up(key)
         return PingResult("ok", rtt_s, self._websocket.tcp_rtt_s())
 

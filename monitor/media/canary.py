@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
+
 import av
 
 from monitor.media.opus_sample import PACKETS, decoder, encoder, frame
+
+AUDIBLE = 33  # largest sample of 16 bits: -60 dBov and above is heard, below is silence or comfort noise
 
 
 class CanaryCodec:
@@ -14,7 +18,8 @@ class CanaryCodec:
         self._encoder = encoder()
         self._decoder = decoder()
         self._encoded = 0
-        self.decoded_frames = 0
+        self.audible_frames = 0
+        self.silent_frames = 0
         self.decode_errors = 0
 
     def encode(self) -> bytes:
@@ -31,4 +36,12 @@ class CanaryCodec:
         except (av.FFmpegError, ValueError):
             self.decode_errors += 1
             return
-        self.decoded_frames += len(frames)
+        audible = sum(is_audible(one) for one in frames)
+        self.audible_frames += audible
+        self.silent_frames += len(frames) - audible
+
+
+def is_audible(decoded: av.AudioFrame) -> bool:
+    """Whether anything is to be heard in it. libopus decodes to interleaved 16 bit samples."""
+    samples = array("h", bytes(decoded.planes[0])[: 2 * decoded.samples * len(decoded.layout.channels)])
+    return max(samples) >= AUDIBLE or min(samples) <= -AUDIBLE

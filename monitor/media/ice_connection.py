@@ -32,10 +32,10 @@ class IceConnection(Connection):
     """One ICE agent. Its owner sets the attributes below before gathering.
 
     gather_timeout_s: how long gathering holds up the answer; slower servers are waited for until gather_cap_s, and
-    what they give is used while no pair is nominated. on_candidate: told each candidate (`candidate:...`) as it comes.
+    what they give is used while no pair is nominated. on_candidate: told each candidate (`candidate:...`) as it comes;
+    on_gathered: that the last server has a result.
     results: of the servers that have one, in the order of `servers`. rtt_s: the last consent check's round trip.
     close_reason tells why it closed by itself: `consent_expired`, or `path_lost` (socket or TURN allocation gone).
-    restarts: ICE restarts that the other side asked for, by `note_remote`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -48,8 +48,8 @@ class IceConnection(Connection):
         self.consent_timeout_s = 30.0
         self.on_nominated: Callable[[float], None] = lambda at_mono_s: None
         self.on_candidate: Callable[[str], None] = lambda line: None
+        self.on_gathered: Callable[[], None] = lambda: None
         self.close_reason = ""
-        self.restarts = 0
         self._asking: dict[int, asyncio.Task[ServerResult]] = {}
         self._gathering: ServerGathering | None = None
         self._found: list[Candidate] = []
@@ -83,15 +83,6 @@ class IceConnection(Connection):
     def gathering(self) -> bool:
         """Whether a server is still being asked."""
         return any(not task.done() for task in self._asking.values())
-
-    def note_remote(self, ufrag: str) -> bool:
-        """The other side describes itself again: True, and counted, when that is an ICE restart (RFC 8445 section 9).
-
-        aioice knows no restart: its owner starts a new agent, and the calls go on with that.
-        """
-        restarted = self.remote_username is not None and ufrag != self.remote_username
-        self.restarts += restarted
-        return restarted
 
     async def get_component_candidates(
         self, component: int, addresses: list[str], timeout: int | float = 5
@@ -186,7 +177,10 @@ class IceConnection(Connection):
         if self.gathering:
             return
         self._nothing_more.set()
-        if not self._closing and self._early_checks_done:
+        if self._closing:
+            return
+        self.on_gathered()
+        if self._early_checks_done:
             self._check_list_maybe_fail()  # it waited for more candidates of ours
 
     def _remote_candidates_expected(self) -> bool:
@@ -276,22 +270,26 @@ class IceConnection(Connection):
 
     def _ask_consent(self, consent: Consent) -> None:
         """Send one check on each nominated pair, and leave its answer to whenever it comes."""
+        for pair in self._nominated.values():
+            question = self._question(pair, consent)
+            self._questions.append(question)
+            question.send()
+        consent.asked(self.clock.mono_s())
+        while len(self._questions) > OPEN_QUESTIONS:
+            self._questions.popleft().forget()
+
+    def _question(self, pair: CandidatePair, consent: Consent) -> Question:
+        """A signed check whose answer `consent` is told. Signing it is no part of the round trip."""
         assert self.remote_password is not None
-        asked_mono_s = self.clock.mono_s()
 
         def answered(message: stun.Message, addr: tuple[str, int], at_mono_s: float) -> None:
             if message.message_class is stun.Class.RESPONSE:
-                consent.answered(asked_mono_s, at_mono_s)
+                consent.answered(question.sent_mono_s, at_mono_s)
 
-        for pair in self._nominated.values():
-            request = super().build_request(pair, nominate=False)
-            key = self.remote_password.encode()
-            question = Question(pair.protocol, request, pair.remote_addr, self.clock, answered, key)
-            self._questions.append(question)
-            question.send()
-        consent.asked(asked_mono_s)
-        while len(self._questions) > OPEN_QUESTIONS:
-            self._questions.popleft().forget()
+        request = super().build_request(pair, nominate=False)
+        key = self.remote_password.encode()
+        question = Question(pair.protocol, request, pair.remote_addr, self.clock, answered, key)
+        return question
 
 
 def candidate_addresses(interface: str | None) -> tuple[HostAddress, ...]:

@@ -35,6 +35,7 @@ class Question:
         self._clock = clock
         self._on_answer = on_answer
         self._key = key
+        self.sent_mono_s = 0.0  # the last time
         if key is None:
             request.add_fingerprint()
         else:
@@ -43,6 +44,7 @@ class Question:
 
     def send(self) -> None:
         """Send the request, or send it again."""
+        self.sent_mono_s = self._clock.mono_s()
         self._protocol.send_stun(self._request, self._addr)
 
     def forget(self) -> None:

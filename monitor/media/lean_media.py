@@ -10,6 +10,7 @@ from typing import Any
 from monitor.facts.clock import Clock
 from monitor.media import rtcp
 from monitor.media.canary import CanaryCodec
+from monitor.media.far_reception import FarReception
 from monitor.media.lean_ticker import Ticker, ticker
 from monitor.media.opus_sample import PACKET_S, SAMPLE_RATE, SAMPLES_PER_PACKET, opus_packets
 from monitor.media.private_names import Outlet, Srtp, divert, own_media, ssrc_of
@@ -42,20 +43,29 @@ class Received:
 class LeanMedia:
     """The sound of one call, both ways, from `attach` on.
 
-    on_rtp: told when each RTP packet arrived that was meant for us. dtx: send comfort noise only. canary: encode and
-    decode every packet.
+    on_rtp: told when each RTP packet arrived that was meant for us. on_far_end: told of reports: for how many seconds
+    the other side had received nothing of ours (0: it has), and until when it knows of that. dtx: send comfort noise
+    only. canary: encode and decode every packet.
     """
 
     def __init__(
-        self, clock: Clock, on_rtp: Callable[[float], None], *, dtx: bool = False, canary: bool = False
+        self,
+        clock: Clock,
+        on_rtp: Callable[[float], None],
+        on_far_end: Callable[[float, float], None] = lambda unreceived_s, until_mono_s: None,
+        *,
+        dtx: bool = False,
+        canary: bool = False,
     ) -> None:
         self._clock = clock
         self._on_rtp = on_rtp
+        self._on_far_end = on_far_end
         self._every = DTX_SLOTS if dtx else 1
         self._payloads = (SILENCE,) if dtx else opus_packets()
         self.codec = CanaryCodec() if canary else None
         self._received = Received(Reception(SAMPLE_RATE))
         self._round_trip = RoundTrip()
+        self._far = FarReception(self._every * PACKET_S)
         self._sequence = random.randrange(FIRST_SEQUENCE_LIMIT)  # noqa: S311 - SRTP keeps the secret
         self._timestamp = random.getrandbits(32)
         self._payload_type: int | None = None  # set while we may send
@@ -206,4 +216,12 @@ class LeanMedia:
                 self._received.report_mono_s = at_mono_s
             for block in one.blocks:
                 if block.ssrc == self._ssrc:
-                    self._round_trip.answered(block.lsr, block.dlsr, at_mono_s)
+                    self._reported(block, at_mono_s)
+
+    def _reported(self, block: rtcp.ReportBlock, at_mono_s: float) -> None:
+        """The other side's report about our stream."""
+        until_mono_s = self._round_trip.answered(block.lsr, block.dlsr, at_mono_s)
+        now_mono_s, last_sent = self._clock.mono_s(), self._sequence - 1
+        unreceived_s = self._far.reported(block.highest_sequence, last_sent, until_mono_s, now_mono_s)
+        if unreceived_s is not None:
+            self._on_far_end(unreceived_s, now_mono_s if until_mono_s is None else until_mono_s)

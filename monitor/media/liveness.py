@@ -57,7 +57,9 @@ class Liveness:
         self._media = _Sign()
         self._answer = _Sign()
         self.reach = Reach.CONNECTED
-        self.silent = False
+        self._resumed_mono_s = 0.0
+        self._unreceived = False
+        self.silent = False  # a loss of media that was told lasts, either way
 
     @property
     def last_good_mono_s(self) -> float | None:
@@ -82,7 +84,27 @@ class Liveness:
         """A packet came. True when that ends a silence which was reported as a loss."""
         self._rtp_mono_s = at_mono_s
         self._media.came(at_mono_s)
+        if self._unreceived:
+            return False
         resumed, self.silent = self.silent, False
+        if resumed:
+            self._resumed_mono_s = at_mono_s
+        return resumed
+
+    def unreceived(self, seconds: float, until_mono_s: float) -> Loss | None:
+        """By its report the other side had received nothing of ours for so long until then. The loss, once each."""
+        limit_s = self._options.silence_timeout_s
+        seconds = min(seconds, until_mono_s - self._resumed_mono_s)  # what was before is told already
+        if self.silent or not limit_s or seconds < limit_s:
+            return None
+        self.silent = self._unreceived = True
+        words = "by its reports the other side receives nothing of ours"
+        return Loss(Layer.MEDIA, "silence", until_mono_s - seconds, words)
+
+    def received(self) -> bool:
+        """The other side has received something of ours. True when that ends a loss by `unreceived`."""
+        resumed, self._unreceived = self._unreceived, False
+        self.silent = self.silent and not resumed
         return resumed
 
     def awake(self, now_mono_s: float) -> bool:

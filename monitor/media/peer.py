@@ -42,6 +42,7 @@ from monitor.media.sdp_text import (
     far_end_offer,
     platform_offer,
     read_candidate,
+    to_be_continued,
 )
 from monitor.media.stock_media import StockMedia
 
@@ -56,7 +57,8 @@ class Peer:
     """An answering softphone (`answer`) or an offering far end (`offer`, then `accept_answer`).
 
     One use each. Methods return a Failure instead of raising, whatever the other side sent. Events come from the event
-    loop, in order. All ICE servers are asked at once.
+    loop, in order. All ICE servers are asked at once. on_candidate: told the candidates that come after our
+    description, `candidate:...`, and END_OF_CANDIDATES after the last; without it they only take part in the checks.
     """
 
     def __init__(
@@ -66,14 +68,17 @@ class Peer:
         on_event: Callable[[PeerEvent], None],
         clock: Clock,
         options: PeerOptions | None = None,
+        on_candidate: Callable[[str], None] | None = None,
     ) -> None:
         self._ice_servers = tuple(ice_servers)
         self._clock = clock
         self._options = options or PeerOptions()
         self._on_event = on_event
+        self._on_candidate = on_candidate
+        self._trickling = False
         self._progress = self._new_progress(heard=self._options.media != "idle")
         self._media: LeanMedia | StockMedia = LeanMedia(
-            clock, self._rtp, dtx=self._options.media == "dtx", canary=self._options.canary
+            clock, self._rtp, self._far_end, dtx=self._options.media == "dtx", canary=self._options.canary
         )
         self._pc: RTCPeerConnection | None = None
         self._early: list[str] = []  # candidates that came before the description they belong to
@@ -150,7 +155,8 @@ class Peer:
             stun_rtt_s=getattr(connection, "rtt_s", None),
             arrival_clock="kernel" if _kernel_stamps(connection) else "callback",
             socket_drops=_socket_drops(connection),
-            decoded_frames=None if codec is None else codec.decoded_frames,
+            audible_frames=None if codec is None else codec.audible_frames,
+            silent_frames=None if codec is None else codec.silent_frames,
             decode_errors=None if codec is None else codec.decode_errors,
         )
 
@@ -222,6 +228,8 @@ class Peer:
         connection.gather_timeout_s = self._options.gather_timeout_s
         connection.consent_timeout_s = self._options.consent_timeout_s
         connection.on_nominated = self._progress.nominated
+        connection.on_candidate = self._trickle
+        connection.on_gathered = lambda: self._trickle(END_OF_CANDIDATES)
         self._connection = connection
         self._progress.watch(connection)
         ice.on("statechange", lambda: self._progress.ice(ice.state))
@@ -249,7 +257,12 @@ class Peer:
             return self._mistake(kind, error)
         self._progress.begin(len(self._connection.local_candidates))
         sdp: str = self._pc.localDescription.sdp
-        return sdp
+        self._trickling = self._on_candidate is not None and self._connection.gathering
+        return to_be_continued(sdp) if self._trickling else sdp
+
+    def _trickle(self, line: str) -> None:
+        if self._trickling and self._on_candidate is not None:
+            self._on_candidate(line)
 
     def _mistake(self, operation: str, error: Exception) -> Failure:
         return failure(operation, Reason.ERROR, f"{type(error).__name__}: {error}")
@@ -270,6 +283,9 @@ class Peer:
 
     def _rtp(self, at_mono_s: float) -> None:
         self._progress.rtp(at_mono_s)
+
+    def _far_end(self, unreceived_s: float, until_mono_s: float) -> None:
+        self._progress.far_end(unreceived_s, until_mono_s)
 
 
 async def _close_whole(pc: RTCPeerConnection) -> None:

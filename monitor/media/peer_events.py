@@ -20,7 +20,7 @@ class PeerEventKind(StrEnum):
     LOST = "lost"  # once a loss; layer, reason, last_good_mono_s are set
     DISCONNECTED = "disconnected"  # no STUN answer and no RTP for so long that Chromium says so; it may come back
     RECONNECTED = "reconnected"  # an answer or RTP after a DISCONNECTED
-    MEDIA_RESUMED = "media_resumed"  # RTP came back after a loss by silence
+    MEDIA_RESUMED = "media_resumed"  # RTP came back, here or there, after a loss by silence
     ENDED = "ended"  # the connection cannot come back; always after a LOST, never after our own close()
 
 
@@ -44,7 +44,7 @@ class PeerOptions:
     relay_only: bool = False
     interface: str | None = None
     checks_timeout_s: float = 15.0  # Chromium fails ICE after 15 s of checks; DTLS gets as long
-    silence_timeout_s: float = 1.75  # no RTP for so long is a loss, noticed within 2 s; 0 switches it off
+    silence_timeout_s: float = 1.75  # no RTP for so long, or none of ours there, is a loss; 0 switches both off
     disconnected_after_s: float = ICE_DISCONNECTED_S  # no STUN answer and no RTP either
     failed_after_s: float = ICE_FAILED_S  # the same lasting on: the end
     consent_timeout_s: float = 30.0  # RFC 7675 section 5.1
@@ -69,5 +69,6 @@ class MediaStats:
     stun_rtt_s: float | None = None  # the last consent check's round trip, by arrival_clock
     arrival_clock: Literal["kernel", "callback"] = "callback"  # what arrival times are: stamps, or when we came to read
     socket_drops: int = 0  # datagrams the kernel dropped since we did not read in time; 0 where it does not tell
-    decoded_frames: int | None = None  # of a canary; None where nothing is decoded
+    audible_frames: int | None = None  # of a canary; None where nothing is decoded
+    silent_frames: int | None = None
     decode_errors: int | None = None

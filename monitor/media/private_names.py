@@ -14,6 +14,27 @@ import pylibsrtp
 SRTP_LIMIT = 2048  # a datagram as we read it
 SRTP_TRAILER = 256  # more than libsrtp ever adds (SRTP_MAX_TRAILER_LEN and 4 of SRTCP)
 
+# What IceConnection, a subclass of aioice.Connection, reads and sets of it, ...
+CONNECTION_ATTRIBUTES = frozenset(
+    {
+        *("_check_list_done", "_closing", "_early_checks_done", "_local_candidates", "_nominated", "_protocols"),
+        *("_query_consent_task", "_remote_candidates", "_transport_policy", "remote_password"),
+    }
+)
+# ... and calls or replaces, each with its parameters.
+CONNECTION_METHODS = {
+    "_check_list_maybe_fail": (),
+    "_pair_remote_candidate": ("remote_candidate",),
+    "_remote_candidates_expected": (),
+    "build_request": ("pair", "nominate"),
+    "check_complete": ("pair",),
+    "check_incoming": ("message", "addr", "protocol"),
+    "close": (),
+    "get_component_candidates": ("component", "addresses", "timeout"),
+    "protocol_lost": ("protocol",),
+    "query_consent": (),
+    "sort_check_list": (),
+}
 
 _lib, _ffi = pylibsrtp._binding.lib, pylibsrtp._binding.ffi
 _memory = _ffi.new("char[]", SRTP_LIMIT + SRTP_TRAILER)

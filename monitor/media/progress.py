@@ -87,6 +87,15 @@ class Progress:
             self._tell(PeerEvent(PeerEventKind.MEDIA_RESUMED, at_mono_s))
         return first
 
+    def far_end(self, unreceived_s: float, until_mono_s: float) -> None:
+        """The other side reports for how long it had received nothing of ours until then; 0: it has."""
+        if unreceived_s:
+            loss = self._liveness.unreceived(unreceived_s, until_mono_s)
+            if loss is not None:
+                self._lost(loss)
+        elif self._liveness.received():
+            self._tell(PeerEvent(PeerEventKind.MEDIA_RESUMED, self._clock.mono_s()))
+
     def tick(self) -> None:
         """Look at the timers; a few times a second."""
         now = self._clock.mono_s()

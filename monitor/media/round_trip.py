@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-REMEMBERED = 8  # sender reports; at one a second an answer to an older one is of no use
+REMEMBERED = 16  # sender reports, one a second; others report every 5 s, and the last one they got may be older
 LONGEST_S = 60.0
 ROUNDING_S = 0.001  # LSR and DLSR count in 1/65536 s: a path without delay may come out below zero
 
@@ -25,12 +25,17 @@ class RoundTrip:
         while len(self._sent) > REMEMBERED:
             del self._sent[next(iter(self._sent))]
 
-    def answered(self, lsr: int, dlsr: int, arrived_mono_s: float) -> None:
-        """A report block about our stream came in; what names none of our reports is passed over."""
+    def answered(self, lsr: int, dlsr: int, arrived_mono_s: float) -> float | None:
+        """A report block about our stream came in; what names none of our reports is passed over: None.
+
+        Else until when it knows of what we sent: the moment it was written at, less the way there.
+        """
         sent_mono_s = self._sent.get(lsr)
         if sent_mono_s is None:
-            return
+            return None
         seconds = arrived_mono_s - sent_mono_s - dlsr / 65536
-        if -ROUNDING_S <= seconds < LONGEST_S:
-            self.seconds = max(0.0, seconds)
-            self.measurements += 1
+        if not -ROUNDING_S <= seconds < LONGEST_S:
+            return None
+        self.seconds = max(0.0, seconds)
+        self.measurements += 1
+        return sent_mono_s + dlsr / 65536

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 SENDER_REPORT, RECEIVER_REPORT, SOURCE_DESCRIPTION, BYE = 200, 201, 202, 203
 NTP_EPOCH_S = 2_208_988_800  # from 1900 to 1970
 LOST_LIMIT = 0x7FFFFF  # 24 bits, signed
-BLOCKS_LIMIT = 31
 
 _HEADER = struct.Struct("!BBHI")  # version and count, type, length in words minus one, SSRC
 _SENDER = struct.Struct("!QIII")  # NTP time, RTP time, packets, octets
@@ -65,7 +64,7 @@ def middle(ntp: int) -> int:
 
 
 def write_report(report: Report) -> bytes:
-    """A report with at most BLOCKS_LIMIT blocks."""
+    """A report with at most 31 blocks, which is what its count can say."""
     info = report.sender
     body = b"" if info is None else _SENDER.pack(info.ntp, info.rtp_timestamp, info.packets, info.octets)
     body += b"".join(_written(block) for block in report.blocks)

@@ -67,6 +67,16 @@ def direction_of(sdp: str) -> str:
     return said[-1] if said else DIRECTIONS[0]  # the section's own comes after the session's
 
 
+def to_be_continued(sdp: str) -> str:
+    """A description whose candidates are not all: more follow one by one (RFC 8840)."""
+    return sdp.replace(f"a={END_OF_CANDIDATES}\r\n", "")
+
+
+def ice_ufrag_of(sdp: str) -> str:
+    """The ICE user name fragment: another one in a later offer is an ICE restart (RFC 8839 section 4.4.3.1.1)."""
+    return next((line[12:].strip() for line in sdp.splitlines() if line.startswith("a=ice-ufrag:")), "")
+
+
 def far_end_offer(sdp: str, mid: str) -> str:
     """aiortc's own offer as the platform's look: its section named `mid`, no sdes:mid extension, Opus parameters.
 

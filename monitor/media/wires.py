@@ -6,23 +6,19 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import struct
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
 from monitor.facts.clock import Clock
+from monitor.media.arrival import ANCILLARY_BYTES, Arrivals, ask_for_stamps
 from monitor.media.interfaces import bind_to_interface
 from monitor.media.resolver import Address
 
 MESSAGE_LIMIT = 2048  # a STUN message fits the path MTU (RFC 8489 section 6.1); ours and theirs are far smaller
 HEADER_BYTES = 20
 MAGIC_COOKIE = b"\x21\x12\xa4\x42"
-SO_TIMESTAMPNS = 35  # Linux; Python 3.11's socket module does not name it
-TIMESPEC = struct.Struct("@ll")
-OWN_LAG_LIMIT_S = 10.0  # a kernel stamp further back than this means that the wall clock was stepped
 
 
 class TlsError(Exception):
@@ -68,12 +64,11 @@ class UdpWire:
     unreliable = True
 
     def __init__(self, address: Address, interface: str | None, clock: Clock) -> None:
-        self._clock = clock
+        self._arrivals = Arrivals(clock)
         self._sock = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
             self._sock.setblocking(False)
-            if sys.platform == "linux":
-                self._sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            ask_for_stamps(self._sock)
             _bind(self._sock, interface)
             self._sock.connect(address.sockaddr)
         except BaseException:
@@ -88,21 +83,13 @@ class UdpWire:
     async def receive(self) -> Arrival:
         """The next datagram, by the kernel's time of arrival where it tells, so that own lag does not count."""
         while True:
+            self._arrivals.wake()
             try:
-                data, ancillary, _, _ = self._sock.recvmsg(MESSAGE_LIMIT, socket.CMSG_SPACE(TIMESPEC.size))
+                data, ancillary, _, _ = self._sock.recvmsg(MESSAGE_LIMIT, ANCILLARY_BYTES)
             except BlockingIOError:
                 await self._readable()
                 continue
-            return Arrival(data, self._clock.mono_s() - self._waited_s(ancillary))
-
-    def _waited_s(self, ancillary: list[tuple[int, int, bytes]]) -> float:
-        """How long the datagram lay in the socket before we came to read it."""
-        for level, kind, value in ancillary:
-            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(value) == TIMESPEC.size:
-                seconds, nanoseconds = TIMESPEC.unpack(value)
-                waited_s = self._clock.wall_s() - (seconds + nanoseconds / 1e9)
-                return float(waited_s) if 0 <= waited_s <= OWN_LAG_LIMIT_S else 0.0
-        return 0.0
+            return Arrival(data, self._arrivals.mono_s(ancillary))
 
     async def _readable(self) -> None:
         loop = asyncio.get_running_loop()

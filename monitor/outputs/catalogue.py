@@ -69,10 +69,12 @@ LAG_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
 CHANNELS = ("notification", "xmpp", "websocket")
 HEARTBEAT_OUTCOMES = ("ok", "timeout", "late", "not_connected", "error")
+SILENT_AT = ("path", "server", "unknown")
 SIGNALLING_PHASES = ("token", "channel_create", "tcp", "tls", "upgrade", "sasl", "bind", "ice_servers")
 CALL_PHASES = ("propose", "offer", "ice_checks", "dtls", "first_media")
 MEASURED_KINDS = ("heartbeat", "phase", "connection", "gathering", "call_phase", "media", "api")
 ARRIVAL_CLOCKS = ("kernel", "callback")
+HEARD = ("audible", "silent", "undecodable")
 SLOT_OUTCOMES = ("sent", "missed")
 TOKENS = ("service", "agent")
 MOS_MODEL = "softphone"  # the softphone's own formula
@@ -130,6 +132,20 @@ CATALOGUE: tuple[Metric, ...] = (
         help="Signalling sessions that the settings ask for.",
         labels=("site",),
         per_agent=True,
+    ),
+    Metric(
+        name="softphone_signalling_silent",
+        type=Type.GAUGE,
+        help="Signalling sessions that are up and from which nothing comes any more, by our own watch of 9 s.",
+        labels=("site",),
+        per_agent=True,
+    ),
+    Metric(
+        name="softphone_signalling_silences_total",
+        type=Type.COUNTER,
+        help="Silences by our own watch and by where they are: path, TCP repeats what we sent; server, it has it all.",
+        labels=("site", "where"),
+        closed={"where": SILENT_AT},
     ),
     Metric(
         name="softphone_ice_gathering_seconds",
@@ -217,6 +233,19 @@ CATALOGUE: tuple[Metric, ...] = (
         labels=("site", "model"),
         closed={"model": (MOS_MODEL,)},
         buckets=(1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 3.8, 4.0, 4.2, 4.4, 4.5),
+    ),
+    Metric(
+        name="softphone_canary_frames_total",
+        type=Type.COUNTER,
+        help="What canaries heard: 20 ms frames decoded with or without sound in them, and packets that were no Opus.",
+        labels=("site", "heard"),
+        closed={"heard": HEARD},
+    ),
+    Metric(
+        name="softphone_ice_restarts_total",
+        type=Type.COUNTER,
+        help="ICE restarts within calls, asked for by the platform.",
+        labels=("site",),
     ),
     Metric(
         name="softphone_disconnects_total",

@@ -1,4 +1,4 @@
-"""The catalogue as live Prometheus metrics; the only importer of prometheus_client."""
+"""The catalogue as live Prometheus metrics; the only importer of prometheus_client, which knows what is accepted."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ import math
 import platform
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
 
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.markers import Marker, MarkerPhase, told_seconds
 from monitor.facts.observations import Observation
 from monitor.facts.probe_result import ProbeResult
 from monitor.facts.runs import DEFAULT_LIMIT_S
-from monitor.outputs.catalogue import CATALOGUE, OTHER, Metric, Type
+from monitor.outputs.catalogue import CATALOGUE, OTHER, Metric, Type, label_names
+from monitor.outputs.exposition import Exemplar, Family, GaugeFamily
 from monitor.outputs.labels import Dimensions, LabelSpace, Values
 from monitor.outputs.recording import record
 from monitor.outputs.standing import OF_SEVERAL_AGENTS, Published, Reading, Sessions, Standing
-
-disable_created_metrics()  # type: ignore[no-untyped-call]
 
 EXEMPLAR_VALUE_LENGTH = 50  # OpenMetrics allows 128 characters for an exemplar's labels together
 ServerAt = tuple[str, str]  # server as host:port, transport (udp, tcp, tls)
@@ -55,16 +52,15 @@ class MetricsOptions:
 
 
 class Metrics:
-    """One monitor's metrics in a registry of their own. Every method may be called from any thread."""
+    """One monitor's metrics. Every method may be called from any thread."""
 
     def __init__(self, site: str, options: MetricsOptions, clock: Clock | None = None) -> None:
         self._site = site
         published = Published(options.jobs, runs=options.publish_runs, limit_s=options.publish_limit_s)
         self._standing = Standing(clock or SystemClock(), Sessions(options.agents), published)
-        self._registry = CollectorRegistry()
-        self._registry.register(_Gauges(site, options, self._standing))
+        self._gauges = _Gauges(site, options, self._standing)
         self._recorded = {
-            metric.name: _Recorded(metric, per_agent=options.per_agent, registry=self._registry)
+            metric.name: _Recorded(metric, per_agent=options.per_agent)
             for metric in CATALOGUE
             if metric.type is not Type.GAUGE
         }
@@ -102,22 +98,20 @@ class Metrics:
             self._create_known(options)
 
     def render(self, accept: str) -> tuple[bytes, str]:
-        """The exposition and its content type, as the client's Accept header asks. Takes milliseconds: use a thread."""
-        return _render(self._registry, accept)
+        """The exposition and its content type, as the client's Accept header asks. Takes a millisecond or two."""
+        content_type, openmetrics = _content_type(accept)
+        told = [one.family.text(openmetrics=openmetrics) for one in self._recorded.values()]
+        return _whole([self._gauges.text(openmetrics=openmetrics), *told], openmetrics=openmetrics), content_type
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Raise a counter (recording.Sheet)."""
-        child = self._recorded[name].child({**labels, "site": self._site})
-        assert isinstance(child, Counter)
-        child.inc(amount)
+        self._recorded[name].add({**labels, "site": self._site}, amount)
 
     def measure(self, name: str, value: float | None, *, fact: Observation | None = None, **labels: str) -> None:
         """Enter a measured value into a histogram (recording.Sheet); what is no measured value is not entered."""
         if value is None or not math.isfinite(value) or value < 0:
             return
-        child = self._recorded[name].child({**labels, "site": self._site})
-        assert isinstance(child, Histogram)
-        child.observe(value, None if fact is None else _exemplar(fact))
+        self._recorded[name].add({**labels, "site": self._site}, value, None if fact is None else _exemplar(fact))
 
     def _create_known(self, options: MetricsOptions) -> None:
         for name, recorded in self._recorded.items():
@@ -127,78 +121,79 @@ class Metrics:
 class _Recorded:
     """One counter or histogram with its series."""
 
-    def __init__(self, metric: Metric, *, per_agent: bool, registry: CollectorRegistry) -> None:
+    def __init__(self, metric: Metric, *, per_agent: bool) -> None:
+        self.family = Family(metric.name, metric.help, label_names(metric, per_agent=per_agent), metric.buckets)
         self._space = LabelSpace(metric, per_agent=per_agent)
-        self._lock = threading.Lock()
-        self._children: dict[Values, Counter | Histogram] = {}
-        self._parent: Counter | Histogram
-        if metric.type is Type.COUNTER:
-            self._parent = Counter(metric.name, metric.help, self._space.names, registry=registry)
-        else:
-            edges = metric.buckets
-            self._parent = Histogram(metric.name, metric.help, self._space.names, registry=registry, buckets=edges)
+        self._lock = threading.Lock()  # of the space
 
-    def child(self, labels: dict[str, str]) -> Counter | Histogram:
-        """The series of these labels; where it is new, its companions start at 0 with it."""
-        child = self._children.get(tuple(labels.get(name, "") for name in self._space.names))
-        if child is not None:
-            return child
-        with self._lock:
-            values = self._space.fold(labels)
-            if values not in self._children:
-                self._create(self._space.companions(values))
-            return self._children[values]
+    def add(self, labels: dict[str, str], amount: float, exemplar: Exemplar | None = None) -> None:
+        """Raise or enter; where the series of these labels is new, its companions start at 0 with it."""
+        values = tuple(labels.get(name, "") for name in self._space.names)
+        if values not in self.family:
+            with self._lock:
+                values = self._space.fold(labels)
+                if values not in self.family:
+                    self.family.create(self._space.companions(values))
+        self.family.add(values, amount, exemplar)
 
     def create(self, dimensions: Dimensions) -> None:
         """Create every series that is known, at 0."""
         with self._lock:
-            self._create(self._space.known(dimensions))
-
-    def _create(self, sets: Iterable[Values]) -> None:
-        for values in sets:
-            if values not in self._children:
-                self._children[values] = self._parent.labels(*values)
+            self.family.create(self._space.known(dimensions))
 
 
 class _Gauges:
-    """Collector of every gauge of the catalogue, read at the moment of the scrape."""
+    """Every gauge of the catalogue, read at the moment of the scrape."""
 
     def __init__(self, site: str, options: MetricsOptions, standing: Standing) -> None:
         self._site = site
-        self._per_agent = options.per_agent
-        self._known: Dimensions = {("site",): ((site,),), ("process",): tuple((name,) for name in options.processes)}
         self._standing = standing
+        known: Dimensions = {("site",): ((site,),), ("process",): tuple((name,) for name in options.processes)}
+        self._gauges = {
+            metric.name: _Gauge(metric, known, per_agent=options.per_agent)
+            for metric in CATALOGUE
+            if metric.type is Type.GAUGE
+        }
         build = {
             "version": options.version,
             "python": platform.python_version(),
             "simulated": str(options.simulated).lower(),
         }
         self._constant = [Reading("softphone_monitor_build_info", build, 1.0)]
+        self._lock = threading.Lock()  # scrapes come from several threads
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def text(self, *, openmetrics: bool) -> str:
         """Every gauge with its series."""
         by_name: dict[str, list[Reading]] = defaultdict(list)
         for reading in (*self._constant, *self._standing.readings()):
             by_name[reading.name].append(reading)
-        for metric in CATALOGUE:
-            if metric.type is Type.GAUGE:
-                yield self._family(metric, by_name[metric.name])
+        with self._lock:
+            told = [
+                gauge.text(self._site, by_name[name], openmetrics=openmetrics) for name, gauge in self._gauges.items()
+            ]
+        return "".join(told)
 
-    def _family(self, metric: Metric, readings: list[Reading]) -> GaugeMetricFamily:
-        space = LabelSpace(metric, per_agent=self._per_agent)
-        series: dict[Values, list[float]] = {values: [] for values in self._always(metric, space)}
+
+class _Gauge:
+    """One gauge."""
+
+    def __init__(self, metric: Metric, known: Dimensions, *, per_agent: bool) -> None:
+        space = LabelSpace(metric, per_agent=per_agent)
+        self._names = space.names
+        self._family = GaugeFamily(metric.name, metric.help, space.names)
+        # these exist at 0 while nothing is known; an agent's own come with the agent
+        self._always = () if "agent" in space.names else tuple(space.known(known))
+        self._combine = OF_SEVERAL_AGENTS.get(metric.name, math.fsum)
+
+    def text(self, site: str, readings: list[Reading], *, openmetrics: bool) -> str:
+        """All of it."""
+        found: dict[Values, list[float]] = {values: [] for values in self._always}
         for reading in readings:
-            labels = {**reading.labels, "site": self._site}
-            series.setdefault(tuple(labels.get(name, "") for name in space.names), []).append(reading.value)
-        family = GaugeMetricFamily(metric.name, metric.help, labels=space.names)
-        combine = OF_SEVERAL_AGENTS.get(metric.name, math.fsum)
-        for values, of_agents in series.items():
-            family.add_metric(values, combine(of_agents) if of_agents else 0.0)
-        return family
-
-    def _always(self, metric: Metric, space: LabelSpace) -> Iterator[Values]:
-        """Series that exist at 0 while nothing is known; an agent's own come with the agent."""
-        return iter(()) if "agent" in space.names else space.known(self._known)
+            labels = reading.labels
+            values = tuple(site if name == "site" else labels.get(name, "") for name in self._names)
+            found.setdefault(values, []).append(reading.value)
+        series = {values: self._combine(of_agents) if of_agents else 0.0 for values, of_agents in found.items()}
+        return self._family.text(series, openmetrics=openmetrics)
 
 
 def _known(name: str, site: str, options: MetricsOptions) -> Dimensions:
@@ -226,48 +221,42 @@ def _known(name: str, site: str, options: MetricsOptions) -> Dimensions:
     return known
 
 
-def _exemplar(fact: Observation) -> dict[str, str]:
+def _exemplar(fact: Observation) -> Exemplar:
     agent = getattr(fact, "agent", "")
     named = {"probe": fact.probe, "agent": agent}
-    return {name: value[:EXEMPLAR_VALUE_LENGTH] for name, value in named.items() if value}
+    return Exemplar({name: value[:EXEMPLAR_VALUE_LENGTH] for name, value in named.items() if value}, fact.at_wall_s)
 
 
-def _render(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+def _content_type(accept: str) -> tuple[str, bool]:
+    """What an Accept header is answered with, and whether that is OpenMetrics."""
     try:
-        encoder, content_type = choose_encoder(accept)
+        _, content_type = choose_encoder(accept)
     except (TypeError, ValueError):  # an Accept header with a version that is no version
-        encoder, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
-    return encoder(registry), content_type
+        content_type = CONTENT_TYPE_PLAIN_0_0_4
+    return content_type, content_type.startswith("application/openmetrics-text")
+
+
+def _whole(texts: Iterable[str], *, openmetrics: bool) -> bytes:
+    return "".join([*texts, "# EOF\n" if openmetrics else ""]).encode()
 
 
 def render_probe(result: ProbeResult, accept: str) -> tuple[bytes, str]:
     """One probe's result as an exposition of its own, in the manner of the blackbox exporter."""
-    registry = CollectorRegistry()
-    registry.register(_ProbeGauges(result))
-    return _render(registry, accept)
+    content_type, openmetrics = _content_type(accept)
+    return _whole(_probe_texts(result, openmetrics=openmetrics), openmetrics=openmetrics), content_type
 
 
-class _ProbeGauges:
-    """Collector of one probe result."""
-
-    def __init__(self, result: ProbeResult) -> None:
-        self._result = result
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """probe_success, probe_duration_seconds, the measured phases, and why it failed if it did."""
-        result = self._result
-        yield GaugeMetricFamily("probe_success", "1 when the probe succeeded.", value=float(result.success))
-        yield GaugeMetricFamily("probe_duration_seconds", "How long the probe took.", value=result.duration_s)
-        phases = GaugeMetricFamily(
-            "probe_phase_duration_seconds", "Phases of the probe that succeeded.", labels=("phase",)
-        )
-        for name, seconds in {phase.name: phase.seconds for phase in result.phases}.items():
-            if seconds is not None:
-                phases.add_metric((name,), seconds)
-        yield phases
-        failed = GaugeMetricFamily(
-            "probe_failure_info", "Why the probe failed; always 1.", labels=("operation", "reason", "fault")
-        )
-        if result.failure is not None:
-            failed.add_metric((result.failure.operation, result.failure.reason, result.failure.fault), 1.0)
-        yield failed
+def _probe_texts(result: ProbeResult, *, openmetrics: bool) -> Iterator[str]:
+    """probe_success, probe_duration_seconds, the measured phases, and why it failed if it did."""
+    phases: dict[Values, float] = {(phase.name,): phase.seconds for phase in result.phases if phase.seconds is not None}
+    failed: dict[Values, float] = {}
+    if result.failure is not None:
+        failed[result.failure.operation, result.failure.reason, result.failure.fault] = 1.0
+    gauges: tuple[tuple[str, str, Values, Mapping[Values, float]], ...] = (
+        ("probe_success", "1 when the probe succeeded.", (), {(): float(result.success)}),
+        ("probe_duration_seconds", "How long the probe took.", (), {(): result.duration_s}),
+        ("probe_phase_duration_seconds", "Phases of the probe that succeeded.", ("phase",), phases),
+        ("probe_failure_info", "Why the probe failed; always 1.", ("operation", "reason", "fault"), failed),
+    )
+    for name, help_text, names, series in gauges:
+        yield GaugeFamily(name, help_text, names).text(series, openmetrics=openmetrics)

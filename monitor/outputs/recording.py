@@ -20,9 +20,10 @@ from monitor.facts.observations import (
     OwnLagObserved,
     PhaseObserved,
     ProcessEnded,
+    SilenceObserved,
     SlotSkipped,
 )
-from monitor.outputs.catalogue import MOS_MODEL
+from monitor.outputs.catalogue import HEARD, MOS_MODEL
 
 
 class Sheet(Protocol):
@@ -63,6 +64,11 @@ def _connection(fact: ConnectionChanged, sheet: Sheet) -> None:
         sheet.measure("softphone_reconnect_seconds", fact.seconds, fact=fact, kind=fact.reconnect)
 
 
+def _silence(fact: SilenceObserved, sheet: Sheet) -> None:
+    if fact.silent:
+        sheet.count("softphone_signalling_silences_total", where=fact.where or "unknown")
+
+
 def _disconnect(fact: Disconnected, sheet: Sheet) -> None:
     sheet.count("softphone_disconnects_total", layer=fact.layer, reason=fact.reason, agent=fact.agent)
 
@@ -96,6 +102,11 @@ def _media(fact: MediaSampled, sheet: Sheet) -> None:
     sheet.measure("softphone_media_jitter_seconds", fact.jitter_s, fact=fact)
     sheet.measure("softphone_media_loss_ratio", fact.loss_ratio, fact=fact)
     sheet.measure("softphone_media_mos", fact.mos, fact=fact, model=MOS_MODEL)
+    if fact.ice_restarts:
+        sheet.count("softphone_ice_restarts_total", fact.ice_restarts)
+    for heard, frames in zip(HEARD, (fact.audible_frames, fact.silent_frames, fact.undecodable_packets), strict=True):
+        if frames:
+            sheet.count("softphone_canary_frames_total", frames, heard=heard)
 
 
 def _api(fact: ApiObserved, sheet: Sheet) -> None:
@@ -141,6 +152,7 @@ _RECORDERS: dict[type[Observation], Callable[[Any, Sheet], None]] = {
     HeartbeatObserved: _heartbeat,
     PhaseObserved: _phase,
     ConnectionChanged: _connection,
+    SilenceObserved: _silence,
     Disconnected: _disconnect,
     GatheringObserved: _gathering,
     CallPhaseObserved: _call_phase,

@@ -15,6 +15,7 @@ from monitor.facts.observations import (
     Observation,
     OwnLagObserved,
     ProcessEnded,
+    SilenceObserved,
     TokenObserved,
 )
 from monitor.facts.runs import DEFAULT_LIMIT_S, Run, runs_of
@@ -42,23 +43,29 @@ class Reading:
 
 
 class Sessions:
-    """Which of the expected agents have a signalling session."""
+    """Which of the expected agents have a signalling session, and which of these are silent."""
 
     def __init__(self, agents: Iterable[str]) -> None:
         self.agents = tuple(agents)
         self._connected: set[str] = set()
+        self._silent: set[str] = set()
 
     def feed(self, fact: Observation) -> None:
-        """Follow ConnectionChanged; the end of the signalling process takes all sessions with it."""
+        """Follow ConnectionChanged, which ends a silence too; the signalling process takes all with it when it ends."""
         if isinstance(fact, ConnectionChanged):
             (self._connected.add if fact.connected else self._connected.discard)(fact.agent)
+            self._silent.discard(fact.agent)
+        elif isinstance(fact, SilenceObserved):
+            (self._silent.add if fact.silent else self._silent.discard)(fact.agent)
         elif isinstance(fact, ProcessEnded) and fact.process == SIGNALLING_PROCESS:
             self._connected.clear()
+            self._silent.clear()
 
     def readings(self) -> Iterator[Reading]:
         """One reading an agent and gauge."""
         for agent in self.agents:
             yield Reading("softphone_signalling_connected", {"agent": agent}, float(agent in self._connected))
+            yield Reading("softphone_signalling_silent", {"agent": agent}, float(agent in self._silent))
             yield Reading("softphone_signalling_expected", {"agent": agent}, 1.0)
 
 

@@ -11,10 +11,17 @@ from monitor.facts.ice import IceServer
 from monitor.genesys.auth import StaticToken
 from monitor.genesys.backoff import BackoffOptions
 from monitor.genesys.connection import ConnectionOptions, SoftphoneConnection
+from monitor.genesys.events import Connected, Dropped, Event, GaveUp
 from monitor.genesys.regions import Endpoints
 from monitor.genesys.rest import Rest
 from monitor.probes.base import Context
 from monitor.probes.reporting import Listener, Reporter
+from monitor.probes.turnstile import SET_UP, Turn, Turnstile
+
+# A fleet comes up so many sessions at a time: all at once they would slow each other in our own loop, and what is timed
+# of their phases would be that. Reconnects are not held back, as the real softphones' are not.
+OPEN_AT_ONCE = 10
+OPEN_TURN_S = 1.0  # a platform that does not answer holds 150 agents up for 15 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +39,12 @@ class AgentPlan:
 class AgentSession:
     """Holds one SoftphoneConnection, turns its events into facts and hands every event to the subscribed probes."""
 
-    def __init__(self, plan: AgentPlan, context: Context) -> None:
+    def __init__(self, plan: AgentPlan, context: Context, opening: Turnstile | None = None) -> None:
+        """opening: where sessions of one process wait for their turn to connect first; None to go at once."""
         self.plan = plan
         self.name = plan.name
+        self._opening = opening
+        self._turn: Turn | None = None
         self._report = Reporter(context, plan.name, softphone=True)
         self._tokens = StaticToken(plan.name, plan.token, clock=context.clock)
         self._rest = Rest(plan.endpoints, self._tokens, clock=context.clock, on_reply=self._report.reply)
@@ -43,7 +53,7 @@ class AgentSession:
             self._rest,
             self._tokens,
             connection_options(plan),
-            self._report.event,
+            self._event,
             context.clock,
         )
 
@@ -77,8 +87,10 @@ class AgentSession:
         return self._report.subscribe(listener)
 
     async def run(self) -> None:
-        """Keep the session up until cancelled."""
+        """Keep the session up until cancelled. The wait for the turn to open it is in no measured time."""
         self._report.begin()
+        if self._opening is not None:
+            self._turn = await self._opening.turn(SET_UP)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._report.report_token(self._tokens), name=f"{self.name} token")
             tasks.create_task(self.connection.run(), name=f"{self.name} signalling")
@@ -88,6 +100,11 @@ class AgentSession:
         await self.connection.close()
         await self._rest.aclose()
         self._report.down()
+
+    def _event(self, event: Event) -> None:
+        if self._turn is not None and isinstance(event, Connected | Dropped | GaveUp):
+            self._turn.over()
+        self._report.event(event)
 
 
 def connection_options(plan: AgentPlan) -> ConnectionOptions:

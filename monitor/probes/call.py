@@ -20,6 +20,7 @@ from monitor.genesys.events import (
     Retracted,
     Terminated,
 )
+from monitor.media.sdp_text import END_OF_CANDIDATES
 from monitor.probes.agent import AgentSession
 from monitor.probes.base import Context
 from monitor.probes.channel import ChannelError, Params
@@ -28,6 +29,7 @@ from monitor.probes.open_call import OpenCall
 from monitor.probes.shard_messages import (
     ENDED,
     ICE_CONNECTED,
+    LOCAL_CANDIDATE,
     LOST,
     RESUMED,
     Answered,
@@ -40,7 +42,7 @@ from monitor.probes.shard_messages import (
 
 CALLS_LIMIT = 32
 EARLY_CANDIDATES = 64
-HANG_UP_S = 0.5  # the whole close has a second
+HANG_UP_S = 1.5  # for the media, and again for the goodbye; hundreds end at once when a fleet is stopped
 WAIT_S = 10.0  # longest wait for the set-ups of other calls in the shard, which have a fortieth of a second each
 NORMAL_END = "success"
 MEDIA_LOST = "failed-transport"  # how the softphone ends a session whose media is gone
@@ -74,6 +76,7 @@ class CallProbe:
             LOST: self._media_lost,
             RESUMED: self._media_resumed,
             ENDED: self._media_ended,
+            LOCAL_CANDIDATE: self._local_candidate,
         }.items():
             shard.on(f"{kind}/{self.name}", handler)
 
@@ -117,6 +120,9 @@ class CallProbe:
             case OfferReceived():
                 if not call.offer.done():  # the gateway repeats an offer until the answer comes
                     call.offer.set_result(event)
+                elif event.reinvite and call.answered and not call.offered_again:
+                    call.offered_again = True
+                    self._own(self._restart(call, event), f"restart {call.session_id}")
             case CandidateReceived():
                 self._candidate(call, event.sdp)
             case Terminated():
@@ -167,7 +173,7 @@ class CallProbe:
         if offer is None:
             return False
         self._phase(call, "propose", offer.at_mono_s - call.proposed_mono_s, None)
-        problem = await self._answer(call, offer)
+        problem = await self._answer(call, offer, "answer")
         if call.over.is_set():
             return False
         seconds = self._context.clock.mono_s() - offer.at_mono_s - call.waited_s
@@ -186,7 +192,14 @@ class CallProbe:
             self._phase(call, "propose", None, failure("propose", Reason.TIMEOUT, waited))
             return None
 
-    async def _answer(self, call: OpenCall, offer: OfferReceived) -> Failure | None:
+    async def _restart(self, call: OpenCall, offer: OfferReceived) -> None:
+        """Answer an offer within the call; without an answer the call stays as it is, and its media tells the rest."""
+        problem = await self._answer(call, offer, "restart")
+        call.answered = True
+        if problem is not None and not call.over.is_set():
+            log.warning("%s: an offer within a call: %s %s", self._agent.name, problem.reason, problem.detail)
+
+    async def _answer(self, call: OpenCall, offer: OfferReceived, question: str) -> Failure | None:
         request = AnswerRequest(
             site=self._context.site,
             probe=self.name,
@@ -199,20 +212,40 @@ class CallProbe:
             relay_only=self._agent.connection.relay_only,
             interface=self._settings.interface,
         )
-        call.asked = True  # what comes from here on follows the question on the same channel
+        call.asked, call.offered_again, call.answered = True, False, False
+        call.candidates.clear()  # what comes from here on follows the question on the same channel
         try:
-            reply = await self._shard.ask("answer", to_params(request), self.timeout_s + WAIT_S)
+            reply = await self._shard.ask(question, to_params(request), self.timeout_s + WAIT_S)
         except ChannelError as error:
             return failure("offer", Reason.ERROR, error)
         answered = from_params(Answered, reply)
         call.waited_s = answered.waited_s
         if answered.failure is not None or call.over.is_set():
             return answered.failure
-        refused = await self._agent.connection.accept(call.session_id)
-        return refused or await self._agent.connection.answer(call.session_id, call.peer, answered.sdp)
+        refused = await self._agent.connection.accept(call.session_id) if question == "answer" else None
+        refused = refused or await self._agent.connection.answer(call.session_id, call.peer, answered.sdp)
+        call.answered = True
+        self._trickle(call)
+        return refused
+
+    async def _local_candidate(self, params: Params) -> None:
+        message = from_params(CandidateMessage, params)
+        call = self._calls.get(message.session_id)
+        if call is not None:
+            call.local_candidates.append(message.sdp)
+            self._trickle(call)
+
+    def _trickle(self, call: OpenCall) -> None:
+        """Send what has come of our candidates, once the answer is sent."""
+        to = (call.session_id, call.peer)
+        while call.answered and call.local_candidates:
+            line = call.local_candidates.pop(0)
+            send = self._agent.connection
+            ended = line == END_OF_CANDIDATES
+            self._own(send.end_of_candidates(*to) if ended else send.candidate(*to, line), f"candidate {to[0]}")
 
     def _candidate(self, call: OpenCall, sdp: str) -> None:
-        if call.asked:
+        if call.asked and not call.offered_again:
             self._shard.tell("candidate", to_params(CandidateMessage(session_id=call.session_id, sdp=sdp)))
         elif len(call.candidates) < EARLY_CANDIDATES:
             call.candidates.append(sdp)
@@ -243,15 +276,15 @@ class CallProbe:
             call.offer.set_result(None)
 
     async def _hang_up(self, call: OpenCall) -> None:
-        """Free the media, then say goodbye where the platform does not know yet."""
-        if call.asked:
-            message = to_params(SessionMessage(session_id=call.session_id))
-            with suppress(ChannelError):
-                await self._shard.ask("hang_up", message, HANG_UP_S)
+        """Say goodbye where the platform does not know yet, then free the media: else it would see a transport fail."""
         if call.end_reason is not None and self._agent.connected:
             with suppress(TimeoutError):
                 async with asyncio.timeout(HANG_UP_S):
                     await self._agent.connection.terminate(call.session_id, call.peer, call.end_reason)
+        if call.asked:
+            message = to_params(SessionMessage(session_id=call.session_id))
+            with suppress(ChannelError):
+                await self._shard.ask("hang_up", message, HANG_UP_S)
 
     async def _ice_connected(self, params: Params) -> None:
         call = self._calls.get(from_params(SessionMessage, params).session_id)

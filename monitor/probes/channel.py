@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 LINE_LIMIT_BYTES = 1 << 20
 QUEUE_LINES = 4096  # outgoing one-way messages waiting for the peer; further ones are dropped and counted
-ASKS_LIMIT = 256  # asks one side may have open; further ones fail at once, loudly
+ASKS_LIMIT = 2048  # asks one side may have open, as when every call of a shard ends at once; more fail, loudly
 FLUSH_S = 0.5
 
 Params = dict[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from pydantic import TypeAdapter
 
-from monitor.config.fleet import shard_count
+from monitor.config.fleet import media_processes
 from monitor.config.model import Settings
 from monitor.facts.clock import Clock
 from monitor.facts.codec import fact_from_dict
@@ -25,8 +25,8 @@ PROBER = "prober"
 START_S = 30.0
 RELOAD_S = 15.0
 PROBE_NOW_S = 120.0
-PROBER_STOP_S = 1.3  # together with the shards' within 2 s
-SHARD_STOP_S = 0.5  # all of them at once
+PROBER_STOP_S = 4.5  # what it gives itself, and a margin; together with the shards' well within a container's 10 s
+SHARD_STOP_S = 1.5  # all of them at once
 
 _RESULT: TypeAdapter[ProbeResult] = TypeAdapter(ProbeResult)
 
@@ -47,7 +47,7 @@ def processors() -> int:
 
 
 class Fleet:
-    """The measuring processes behind one object: the prober, and as many shards as the settings ask for.
+    """The measuring processes behind one object: the prober, and as many media processes as the settings ask for.
 
     on_fact is called in the event loop with every fact. A shard may die alone: the prober is handed a socket to its
     successor and goes on, and so do the other shards. When the prober dies the shards are replaced too, as their calls
@@ -58,7 +58,8 @@ class Fleet:
         self._settings = settings
         self._on_fact = on_fact
         self._clock = clock
-        self._shards = {f"shard{index}": index for index in range(shard_count(settings.fleet, processors()))}
+        processes = media_processes(settings.fleet, processors())
+        self._shards = {name: index for index, name in enumerate(processes)}
         self._children: dict[str, Child] = {}
         self._restarts = Restarts()
         self._handover: socket.socket | None = None
@@ -98,7 +99,7 @@ class Fleet:
             self._settings = settings
 
     async def stop(self) -> None:
-        """End prober, then shards, by force after 2 s at the latest. Idempotent."""
+        """End prober, then shards, by force after 6 s at the latest. Idempotent."""
         self._stopping = True
         self._started = False
         if self._keeping is not None:
@@ -127,7 +128,7 @@ class Fleet:
     async def _spawn_prober(self) -> None:
         ours, theirs = socket.socketpair()
         self._handover = ours
-        await self._spawn(PROBER, theirs, str(len(self._shards)))
+        await self._spawn(PROBER, theirs, ",".join(self._shards))
 
     async def _spawn_shard(self, name: str) -> None:
         """A new shard, with a new socket between it and the prober."""

@@ -20,6 +20,9 @@ class OpenCall:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     candidates: list[str] = field(default_factory=list)  # those that came before the shard was asked
     asked: bool = False
+    offered_again: bool = False  # with an offer that the shard has not been asked about yet
+    local_candidates: list[str] = field(default_factory=list)  # ours that come after the answer, until that is sent
+    answered: bool = False
     waited_s: float = 0.0  # for other calls' set-ups in the shard: no part of this one's time
     lost: bool = False  # told already, or our own doing: the platform's own `terminate` is not to be told as a loss
     end_reason: str | None = None  # what we still have to tell the platform; None when it knows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -12,13 +13,13 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from monitor.config.fleet import shard_of_agents
+from monitor.config.fleet import process_of_agents
 from monitor.config.model import ProbeSettings, Settings
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.codec import fact_to_dict
 from monitor.facts.observations import Observation
 from monitor.facts.probe_result import ProbeResult
-from monitor.probes.agent import AgentSession
+from monitor.probes.agent import OPEN_AT_ONCE, OPEN_TURN_S, AgentSession
 from monitor.probes.base import Context, Supervisor
 from monitor.probes.cadence import Cadence, spread_phase_s
 from monitor.probes.channel import Channel, Handler, Params
@@ -38,10 +39,11 @@ from monitor.probes.table import (
     session_plans,
     unheeded_interfaces,
 )
+from monitor.probes.turnstile import Turnstile
 
 PROCESS = "prober"
-CLOSE_PROBES_S = 0.7  # all of them together: calls are hung up in it
-CLOSE_SESSIONS_S = 0.5  # all of them together
+CLOSE_PROBES_S = 3.0  # all of them together: calls are hung up in it, hundreds at a time
+CLOSE_SESSIONS_S = 1.0  # all of them together
 RERUN_S = 10.0
 
 RESULT: TypeAdapter[ProbeResult] = TypeAdapter(ProbeResult)
@@ -74,6 +76,7 @@ class Prober:
         self._shards = shards
         self._clock = clock
         self._lag = LagMeter(clock)
+        self._opening = Turnstile(clock, at_once=OPEN_AT_ONCE, turn_s=OPEN_TURN_S)
         self._site = ""
         self._own: list[asyncio.Task[None]] = []
         self._sessions: dict[str, Held] = {}
@@ -148,14 +151,15 @@ class Prober:
 
     def _open(self, plans: dict[str, Plan]) -> None:
         for name in plans.keys() - self._sessions.keys():
-            session = make_session(plans[name], self._context)
+            session = make_session(plans[name], self._context, self._opening)
             self._sessions[name] = Held(session, asyncio.create_task(_hold(session), name=name))
 
     def _start(self, settings: Settings) -> None:
         held = {name: one.session for name, one in self._sessions.items()}
         service = next((session for session in held.values() if isinstance(session, ServiceSession)), None)
         agents = {name: session for name, session in held.items() if isinstance(session, AgentSession)}
-        needs = Needs(self._context, self._shards, agents, service, shard_of_agents(settings, len(self._shards)))
+        shard_of = process_of_agents(settings, [link.name for link in self._shards])
+        needs = Needs(self._context, self._shards, agents, service, shard_of)
         now = self._clock.mono_s()
         for index, wanted in enumerate(settings.probes):
             if wanted.name not in self._probes:
@@ -225,23 +229,23 @@ def _handlers(prober: Prober) -> dict[str, Handler]:
     return {"start": apply, "reload": apply, "probe_now": probe_now}
 
 
-async def serve(main_socket: socket.socket, handover: socket.socket, shard_count: int) -> None:
+async def serve(main_socket: socket.socket, handover: socket.socket, shards: Sequence[str]) -> None:
     """Be the prober until SIGTERM or the end of the channel to main."""
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     channel = await Channel.from_socket(main_socket, "main")
-    links = [Link(f"shard{index}") for index in range(shard_count)]
+    links = [Link(name) for name in shards]
     prober = Prober(channel, links, SystemClock())
     for method, handler in _handlers(prober).items():
         channel.on(method, handler)
     async with asyncio.TaskGroup() as tasks:
-        shards = tasks.create_task(_serve_shards(handover, links))
+        serving = tasks.create_task(_serve_shards(handover, links))
         running = tasks.create_task(channel.run())
         running.add_done_callback(lambda _: stopping.set())
         await stopping.wait()
         await prober.close()
         await channel.close()
-        shards.cancel()
+        serving.cancel()
 
 
 async def _serve_shards(handover: socket.socket, links: Sequence[Link]) -> None:
@@ -266,13 +270,16 @@ def main(arguments: list[str]) -> int:
     """Entry: `python -m monitor.probes.prober FD_MAIN FD_HANDOVER SHARDS`.
 
     Both are inherited ends of Unix socket pairs. Over FD_MAIN goes the channel to main; over FD_HANDOVER main hands the
-    socket to each of the SHARDS shards (handover.py), and another one whenever a shard had to be replaced.
+    socket to each of the SHARDS (handover.py), and another one whenever a shard had to be replaced. SHARDS are names
+    with commas between.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     log_to_stderr(PROCESS)
+    gc.collect()
+    gc.freeze()  # what start-up made stays: later collections need not look at it
     main_socket, handover = (socket.socket(fileno=int(fd)) for fd in arguments[:2])
     with handover:
-        asyncio.run(serve(main_socket, handover, int(arguments[2])))
+        asyncio.run(serve(main_socket, handover, arguments[2].split(",")))
     return 0
 
 

@@ -10,12 +10,14 @@ import socket
 import sys
 from contextlib import suppress
 
+from monitor.config.fleet import CANARY
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.codec import fact_to_dict
 from monitor.facts.failures import Failure
 from monitor.facts.observations import Observation
 from monitor.media.gathering import gather
 from monitor.media.opus_sample import opus_packets
+from monitor.media.wires import trusting_the_system
 from monitor.probes.channel import Channel, Params
 from monitor.probes.lag import LagMeter
 from monitor.probes.own_health import OwnCounters, OwnHealth
@@ -32,13 +34,13 @@ from monitor.probes.shard_messages import (
 from monitor.probes.turnstile import GATHERING, SET_UP, Turnstile
 
 CALLS_LIMIT = 1024  # more than one process can hold: what keeps a mistake from taking the machine down
-CLOSE_LIMIT_S = 1.0  # for all calls together: the process has to end within 2 s
+CLOSE_LIMIT_S = 1.0  # for all calls together, of which the prober has ended all that it could
 
 log = logging.getLogger(__name__)
 
 
 class Shard:
-    """Answers what the prober asks and tells main what it measures. name: of this process, such as `shard0`."""
+    """Answers what the prober asks and tells main what it measures. name: its own, `shard0` or `canary`."""
 
     def __init__(self, name: str, main: Channel, prober: Channel, clock: Clock) -> None:
         self.name = name
@@ -53,6 +55,7 @@ class Shard:
         for method, handler in {
             "gather": self._gather,
             "answer": self._answer,
+            "restart": self._restart,
             "candidate": self._candidate,
             "hang_up": self._hang_up,
             "sessions": self._sessions,
@@ -96,6 +99,7 @@ class Shard:
             tell=lambda kind, message: self._told(kind, request.probe, message),
             clock=self._clock,
             lag=self._lag,
+            canary=self.name == CANARY,
         )
         self._calls[request.session_id] = call  # before the first await: candidates follow on the heels of the offer
         turn = await self._turnstile.turn(SET_UP)
@@ -104,6 +108,14 @@ class Shard:
             return to_params(Answered(sdp=answer, waited_s=turn.waited_s))
         await self._end(request.session_id)
         return to_params(Answered(failure=answer, waited_s=turn.waited_s))
+
+    async def _restart(self, params: Params) -> Params:
+        request = from_params(AnswerRequest, params)
+        call = self._calls.get(request.session_id)
+        if call is None:
+            raise ValueError("no such session")
+        answer = await call.restart(request)
+        return to_params(Answered(sdp=answer) if isinstance(answer, str) else Answered(failure=answer))
 
     async def _candidate(self, params: Params) -> Params:
         message = from_params(CandidateMessage, params)
@@ -137,7 +149,7 @@ class Shard:
     def _emit(self, fact: Observation) -> None:
         self._main.tell("fact", fact_to_dict(fact))
 
-    def _told(self, kind: str, probe: str, message: SessionMessage) -> None:
+    def _told(self, kind: str, probe: str, message: SessionMessage | CandidateMessage) -> None:
         self._prober.tell(f"{kind}/{probe}", to_params(message))
 
     def _watch_own_health(self, site: str) -> None:
@@ -174,7 +186,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=f"%(levelname)s {name}: %(message)s")
     main_socket, prober_socket = (socket.socket(fileno=int(fd)) for fd in arguments[:2])
-    opus_packets()  # now rather than inside the first call
+    opus_packets()  # now rather than inside the first call, as the system's certificates
+    trusting_the_system()
     gc.collect()
     gc.freeze()  # what start-up made stays: later collections need not look at it
     asyncio.run(serve(name, main_socket, prober_socket))

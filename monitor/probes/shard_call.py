@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +14,19 @@ from monitor.media.mos import mos
 from monitor.media.peer import Peer
 from monitor.media.peer_events import MediaStats, PeerEvent, PeerEventKind, PeerOptions
 from monitor.media.reception import interval
+from monitor.media.sdp_text import ice_ufrag_of
 from monitor.probes.lag import LagMeter
 from monitor.probes.own_health import OwnCounters
-from monitor.probes.shard_messages import ENDED, ICE_CONNECTED, LOST, RESUMED, AnswerRequest, SessionMessage
+from monitor.probes.shard_messages import (
+    ENDED,
+    ICE_CONNECTED,
+    LOCAL_CANDIDATE,
+    LOST,
+    RESUMED,
+    AnswerRequest,
+    CandidateMessage,
+    SessionMessage,
+)
 from monitor.probes.turnstile import Turn
 
 SAMPLE_S = 1.0
@@ -28,6 +39,11 @@ PHASES = {
     PeerEventKind.DTLS_CONNECTED: "dtls",
     PeerEventKind.FIRST_MEDIA: "first_media",
 }
+# No loss: the path may come back, and where it does not, the loss that follows is told as one.
+BROWSER_STATES = {
+    PeerEventKind.DISCONNECTED: "a browser would say by now that ICE is disconnected",
+    PeerEventKind.RECONNECTED: "ICE is connected again",
+}
 # The phase that a loss during set-up means, and how that phase failed.
 PHASE_OF_LOSS = {
     "checks_failed": ("ice_checks", Reason.TIMEOUT),
@@ -36,11 +52,14 @@ PHASE_OF_LOSS = {
     "silence": ("first_media", Reason.TIMEOUT),
 }
 
+log = logging.getLogger(__name__)
+
 
 class ShardCall:
     """A call from its offer to its end.
 
     emit: takes facts. tell(kind, message): takes what the prober must know (shard_messages.py). Both never block.
+    canary: encode and decode its sound.
     """
 
     def __init__(
@@ -48,17 +67,21 @@ class ShardCall:
         request: AnswerRequest,
         *,
         emit: Callable[[Observation], None],
-        tell: Callable[[str, SessionMessage], None],
+        tell: Callable[[str, SessionMessage | CandidateMessage], None],
         clock: Clock,
         lag: LagMeter,
+        canary: bool = False,
     ) -> None:
         self._request = request
         self._emit = emit
         self._tell = tell
         self._clock = clock
         self._lag = lag
-        options = PeerOptions(relay_only=request.relay_only, interface=request.interface)
-        self._peer = Peer(ice_servers=request.servers, on_event=self._event, clock=clock, options=options)
+        self._canary = canary
+        self.restarts = 0  # ICE restarts that the other side asked for
+        self._restarts_told = 0
+        self._peer = self._new_peer()
+        self._past = OwnCounters()  # what the peers before it had counted
         self._turn: Turn | None = None
         self._sampling: asyncio.Task[None] | None = None
         self._unexplained: asyncio.TimerHandle | None = None
@@ -67,9 +90,13 @@ class ShardCall:
 
     @property
     def counters(self) -> OwnCounters:
-        """What its peer has counted so far."""
-        stats = self._peer.stats()
-        return OwnCounters(stats.packets_sent + stats.slots_skipped, stats.slots_skipped, stats.socket_drops)
+        """What its peers have counted so far."""
+        stats, past = self._peer.stats(), self._past
+        return OwnCounters(
+            past.slots_due + stats.packets_sent + stats.slots_skipped,
+            past.slots_missed + stats.slots_skipped,
+            past.socket_drops + stats.socket_drops,
+        )
 
     async def answer(self, turn: Turn) -> str | Failure:
         """The SDP answer to the request's offer. turn: over once the media is encrypted, or the call has ended."""
@@ -77,6 +104,35 @@ class ShardCall:
         for candidate in self._request.candidates:
             await self._peer.add_candidate(candidate)
         return await self._peer.answer(self._request.sdp)
+
+    async def restart(self, request: AnswerRequest) -> str | Failure:
+        """The SDP answer to an offer within the call; its candidates follow.
+
+        New ICE credentials in it are an ICE restart (RFC 8839 section 4.4.3). aiortc would take and ignore it: a new
+        peer carries the call on, as the real client does it too, and the old one goes without a word.
+        """
+        if ice_ufrag_of(request.sdp) == ice_ufrag_of(self._request.sdp):
+            return failure("offer", Reason.UNSUPPORTED, "an offer within a call that is no ICE restart")
+        self.restarts += 1
+        log.warning("%s: ICE restart %d of %s", request.agent, self.restarts, request.conversation_id)
+        self._past, self._request = self.counters, request
+        old, self._peer = self._peer, self._new_peer()
+        if self._unexplained is not None:  # the offer explains why the other side closed
+            self._unexplained.cancel()
+        if self._sampling is not None:
+            self._sampling.cancel()
+        _, answer = await asyncio.gather(old.close(), self._peer.answer(request.sdp))
+        return answer
+
+    def _new_peer(self) -> Peer:
+        request = self._request
+        return Peer(
+            ice_servers=request.servers,
+            on_event=self._event,
+            clock=self._clock,
+            options=PeerOptions(relay_only=request.relay_only, interface=request.interface, canary=self._canary),
+            on_candidate=self._local_candidate,
+        )
 
     async def add_candidate(self, sdp: str) -> Failure | None:
         """A remote candidate."""
@@ -94,6 +150,9 @@ class ShardCall:
             await asyncio.gather(self._sampling, return_exceptions=True)
         await self._peer.close()
 
+    def _local_candidate(self, line: str) -> None:
+        self._tell(LOCAL_CANDIDATE, CandidateMessage(session_id=self._request.session_id, sdp=line))
+
     def _event(self, event: PeerEvent) -> None:
         if self._over:
             return
@@ -107,19 +166,24 @@ class ShardCall:
             self._say(RESUMED, event)
         elif event.kind is PeerEventKind.ENDED:
             self._say(ENDED, event)
+        elif event.kind in BROWSER_STATES:
+            log.warning("%s: %s in %s", self._request.agent, BROWSER_STATES[event.kind], self._request.conversation_id)
 
     def _end_turn(self) -> None:
         if self._turn is not None:
             self._turn.over()
 
     def _phase(self, event: PeerEvent) -> None:
-        self._emit_phase(PHASES[event.kind], event.seconds, None)
+        if not self.restarts:  # what a restart takes is no part of setting up a call
+            self._emit_phase(PHASES[event.kind], event.seconds, None)
         if event.kind is PeerEventKind.ICE_COMPLETED:
             self._say(ICE_CONNECTED, event)
         elif event.kind is PeerEventKind.DTLS_CONNECTED:
             self._end_turn()
         elif event.kind is PeerEventKind.FIRST_MEDIA:
             self._media = True
+            if self.restarts:
+                self._say(RESUMED, event)
             self._sampling = asyncio.create_task(self._sample(), name=f"media of {self._request.session_id}")
 
     def _closed_by_peer(self, event: PeerEvent) -> None:
@@ -170,6 +234,7 @@ class ShardCall:
     def _sampled(self, before: MediaStats, now: MediaStats) -> MediaSampled:
         heard = interval(before.packets_received, before.packets_lost, now.packets_received, now.packets_lost)
         jitter_s = now.jitter_s if heard.packets_received else None
+        restarts, self._restarts_told = self.restarts - self._restarts_told, self.restarts
         known = now.rtt_s is not None and jitter_s is not None and heard.loss_ratio is not None
         return MediaSampled(
             **self._stamp(SAMPLE_S),
@@ -179,6 +244,10 @@ class ShardCall:
             mos=mos(now.rtt_s or 0.0, jitter_s or 0.0, heard.loss_ratio or 0.0) if known else None,
             packets_received=heard.packets_received,
             arrival_clock=now.arrival_clock,
+            ice_restarts=restarts,
+            audible_frames=_grown(before.audible_frames, now.audible_frames),
+            silent_frames=_grown(before.silent_frames, now.silent_frames),
+            undecodable_packets=_grown(before.decode_errors, now.decode_errors),
         )
 
     def _stamp(self, over_s: float) -> dict[str, Any]:
@@ -194,3 +263,8 @@ class ShardCall:
     def _say(self, kind: str, event: PeerEvent) -> None:
         layer = "" if event.layer is None else event.layer.value
         self._tell(kind, SessionMessage(session_id=self._request.session_id, layer=layer, reason=event.reason))
+
+
+def _grown(before: int | None, now: int | None) -> int | None:
+    """How much a count has grown, from 0 where there was none; None where nothing is counted."""
+    return None if now is None else max(0, now - (before or 0))

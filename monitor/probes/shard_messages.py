@@ -1,9 +1,9 @@
 """What prober and shard say to each other: requests and answers as values, to and from JSON-ready dicts.
 
-The prober asks `gather` (GatherRequest -> Gathering), `answer` (AnswerRequest -> Answered), `hang_up` (SessionMessage),
-`sessions` ({} -> {"sessions": [ids of the calls that are up]}), and tells `candidate` (CandidateMessage). The shard
-tells, each as a SessionMessage with the probe's name behind a slash (`ended/call-1`): `ice_connected`, `lost`,
-`resumed`, `ended`.
+The prober asks `gather` (GatherRequest -> Gathering), `answer` (AnswerRequest -> Answered), `restart` (the same for an
+offer within a call), `hang_up` (SessionMessage), `sessions` ({} -> {"sessions": [ids of the calls that are up]}), and
+tells `candidate` (CandidateMessage). The shard tells, each with the probe's name behind a slash (`ended/call-1`):
+`ice_connected`, `lost`, `resumed`, `ended` (SessionMessage), and `local_candidate` (CandidateMessage).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from monitor.facts.failures import Failure
 from monitor.facts.ice import IceServer
 
 ICE_CONNECTED, LOST, RESUMED, ENDED = "ice_connected", "lost", "resumed", "ended"
+LOCAL_CANDIDATE = "local_candidate"
 
 T = TypeVar("T")
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
@@ -60,7 +61,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateMessage:
-    """A trickled remote candidate of a call."""
+    """A trickled candidate of a call: theirs, or ours after the answer, which END_OF_CANDIDATES ends."""
 
     session_id: str
     sdp: str

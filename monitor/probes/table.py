@@ -23,6 +23,7 @@ from monitor.probes.heartbeat import HeartbeatProbe
 from monitor.probes.link import Replaceable
 from monitor.probes.service import SERVICE, ServicePlan, ServiceSession
 from monitor.probes.signalling import SignallingProbe
+from monitor.probes.turnstile import Turnstile
 
 Plan = AgentPlan | ServicePlan
 Session = AgentSession | ServiceSession
@@ -62,9 +63,9 @@ def session_plans(settings: Settings, env: Mapping[str, str] | None = None) -> d
     return plans
 
 
-def make_session(plan: Plan, context: Context) -> Session:
-    """The session of a plan, not yet running."""
-    return AgentSession(plan, context) if isinstance(plan, AgentPlan) else ServiceSession(plan, context)
+def make_session(plan: Plan, context: Context, opening: Turnstile) -> Session:
+    """The session of a plan, not yet running. opening: where the agents' wait for their turn to connect first."""
+    return AgentSession(plan, context, opening) if isinstance(plan, AgentPlan) else ServiceSession(plan, context)
 
 
 def make_probe(settings: ProbeSettings, needs: Needs) -> Probe:

@@ -15,9 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from capture import Packet, captured, packets, require_tshark, streams
 
-from monitor.commands.bench.accuracy import connect_through, worker
+from monitor.commands.bench.accuracy import connect_through
 from monitor.commands.bench.accuracy_judging import errors
 from monitor.commands.bench.line_truth import Moment
+from monitor.commands.bench.workers import worker
 from monitor.media.opus_sample import SAMPLE_RATE
 from monitor.media.reception import Reception
 

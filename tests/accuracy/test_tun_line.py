@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tun_rig import tun_line
 
-from monitor.commands.bench.accuracy import connect, worker
+from monitor.commands.bench.accuracy import connect
+from monitor.commands.bench.workers import worker
 
 DELAY_S, JITTER_S, LOSS = 0.01, 0.01, 0.05
 SPARE_S = 0.010  # what a busy machine may add to the best of many round trips

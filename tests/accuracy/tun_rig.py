@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from monitor.commands.bench.accuracy import Worker, spoken_to
+from monitor.commands.bench.workers import Worker, spoken_to
 
 HERE = Path(__file__).parent
 NEAR, FAR = "198.18.77.1", "198.18.77.2"  # RFC 2544: for benchmarks; nobody outside the two namespaces sees them
@@ -36,7 +36,9 @@ class TunLine:
 
     async def ping_websocket(self, count: int) -> list[tuple[float, float]]:
         """The same by the monitor's own WebSocket, each with the kernel's TCP round trip beside it."""
-        async with spoken_to(*self.far, sys.executable, str(HERE / "websocket_end.py"), "serve", FAR) as server:
+        async with spoken_to(
+            "websocket_end", *self.far, sys.executable, str(HERE / "websocket_end.py"), "serve", FAR
+        ) as server:
             url = f"ws://{FAR}:{(await server.heard())['port']}"
             told = await asyncio.to_thread(self._told, "websocket_end.py", "ping", url, str(count))
         return [(float(rtt_s), float(tcp_rtt_s)) for rtt_s, tcp_rtt_s in told]
@@ -58,7 +60,7 @@ async def tun_line(folder: Path, *, delay_s: float, jitter_s: float, loss: float
     names = [f"line-{os.getpid()}-{end}" for end in ("near", "far")]
     with _namespaces(names):
         numbers = (round(delay_s * 1e6), round(jitter_s * 1e6), round(loss * 1e6), seed)
-        async with spoken_to(str(program), *names, *(str(number) for number in numbers)) as line:
+        async with spoken_to("tun_line", str(program), *names, *(str(number) for number in numbers)) as line:
             await line.heard()
             for name, own, other in zip(names, (NEAR, FAR), (FAR, NEAR), strict=True):
                 _ip("-n", name, "addr", "add", own, "peer", other, "dev", "line")

@@ -19,10 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the helpers of tests/, as in its conftest.py
-
 from playwright.sync_api import BrowserContext, Page, sync_playwright
-from system_programs import require_program
+
+from tests.system_programs import require_program
 
 SETTLE_S = 5.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monitor.config.fleet import expanded, shard_count, shard_of_agents
+from monitor.config.fleet import expanded, media_processes, process_of_agents, shard_count
 from monitor.config.load import load
 from monitor.config.model import CallProbe, Fleet, Settings
 
@@ -79,5 +79,18 @@ def test_a_number_of_processes_is_taken_as_given() -> None:
 
 
 def test_agents_are_dealt_to_the_processes_in_turn() -> None:
-    assert shard_of_agents(expanded(settings(4, "b")), 2) == {"b": 0, "a": 1, "c": 0, "d": 1}
-    assert shard_of_agents(settings(1), 2) == {}
+    assert process_of_agents(expanded(settings(4, "b")), ("shard0", "shard1")) == {"b": 0, "a": 1, "c": 0, "d": 1}
+    assert process_of_agents(settings(1), ("shard0",)) == {}
+
+
+def test_the_first_calls_are_the_canaries_in_a_process_of_their_own() -> None:
+    given = expanded(settings(4, "b"))
+    given = given.model_copy(update={"fleet": Fleet(agents=4, shards=2, canaries=1)})
+    processes = media_processes(given.fleet, 2)
+    assert processes == ("shard0", "shard1", "canary")
+    assert process_of_agents(given, processes) == {"b": 2, "a": 0, "c": 1, "d": 0}
+
+
+def test_canaries_that_came_with_a_reload_have_no_process_and_go_with_the_others() -> None:
+    given = settings(1, "a", "b").model_copy(update={"fleet": Fleet(canaries=2)})
+    assert process_of_agents(given, ("shard0",)) == {"a": 0, "b": 0}

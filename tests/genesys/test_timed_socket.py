@@ -256,6 +256,33 @@ async def test_pongs_are_matched_by_key_and_late_ones_told() -> None:
     assert [(pong.rtt_s, pong.late) for pong in told] == [(pytest.approx(6.0), True), (pytest.approx(1.0), False)]
 
 
+async def test_a_round_trip_begins_when_the_ping_is_written() -> None:
+    clock, told = ManualClock(), list[PongReceived]()
+    book = PingBook("websocket", clock, told.append)
+    waiting = book.begin(b"1", 5.0)
+    clock.advance(0.25)
+    book.sent(b"1", clock.mono_s())
+    clock.advance(1)
+    book.pong(b"1", clock.mono_s())
+    assert await waiting == pytest.approx(1.0)
+
+
+async def test_the_next_write_is_told_once_and_before_its_pong() -> None:
+    async with socket_server() as server:
+        got = await open_websocket(SocketOptions(server.url, "xmpp"), SystemClock(), lambda _: None)
+        assert isinstance(got, MeasuredWebSocket)
+        written: list[float] = []
+        ponged: list[float] = []
+        got.on_pong = lambda payload, at_mono_s: ponged.append(at_mono_s)
+        got.on_next_write = written.append
+        await (await got.ping(b"1"))
+        await (await got.ping(b"2"))
+        assert len(ponged) == 2
+        assert len(written) == 1
+        assert written[0] <= ponged[0]
+        await close_quietly(got)
+
+
 async def test_a_pong_after_the_timeout_is_late_even_when_our_own_timer_is_late_too() -> None:
     clock, told = ManualClock(), list[PongReceived]()
     book = PingBook("websocket", clock, told.append)

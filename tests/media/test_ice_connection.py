@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import aioice.ice
@@ -12,8 +13,10 @@ import aioice.stun
 import pytest
 from aioice import stun
 
+from monitor.facts.clock import ManualClock
 from monitor.media import ice_connection
 from monitor.media.ice_connection import IceConnection, candidate_addresses
+from monitor.media.ice_consent import Consent
 from monitor.media.interfaces import HostAddress
 
 
@@ -106,6 +109,29 @@ async def test_late_answers_keep_consent(monkeypatch: pytest.MonkeyPatch) -> Non
             async with asyncio.timeout(2.5):
                 await offering.get_event()
         assert offering.close_reason == ""
+
+
+async def test_the_round_trip_of_consent_begins_when_the_check_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, addr = ManualClock(), ("192.0.2.1", 9)
+    sign = stun.Message.add_message_integrity
+
+    def slowly(self: stun.Message, key: bytes) -> None:
+        sign(self, key)
+        clock.advance(1.0)
+
+    monkeypatch.setattr(stun.Message, "add_message_integrity", slowly)
+    sent: list[stun.Message] = []
+    protocol = SimpleNamespace(transactions={}, transport=None, send_stun=lambda message, addr: sent.append(message))
+    agent = IceConnection(ice_controlling=True)
+    agent.clock, agent.remote_username, agent.remote_password = clock, "them", "their password"
+    agent._nominated[1] = SimpleNamespace(protocol=protocol, remote_addr=addr, component=1)  # type: ignore[assignment]
+    consent = Consent(30.0, clock.mono_s())
+    agent._ask_consent(consent)
+    answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, sent[0].transaction_id)
+    sign(answer, b"their password")
+    clock.advance(0.02)
+    protocol.transactions[answer.transaction_id].response_received(answer, addr)
+    assert consent.rtt_s == pytest.approx(0.02)
 
 
 def test_candidates_are_ipv4_where_there_is_any(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,24 @@ async def test_a_path_that_dies_is_silence_first_and_ends_with_consent(monkeypat
         assert (ended.layer, ended.reason) == (Layer.ICE, "consent_expired")
 
 
+async def test_a_path_that_dies_one_way_is_told_by_the_far_ends_reports() -> None:
+    async with two(PeerOptions(silence_timeout_s=0.6)) as (far, phone):
+        await talking(far, phone)
+        await until(lambda: phone.peer.stats().rtt_s is not None)
+        first_s = phone.peer.stats().rtt_s
+        await until(lambda: phone.peer.stats().rtt_s != first_s)  # two reports, so that the number was seen to rise
+        cut_mono_s = SystemClock().mono_s()
+        phone.peer.impair(lambda datagram: None)
+        await until(lambda: "lost" in phone.kinds())
+        lost = phone.of(PeerEventKind.LOST)
+        assert (lost.layer, lost.reason) == (Layer.MEDIA, "silence")
+        assert "by its reports" in lost.detail
+        assert lost.last_good_mono_s == pytest.approx(cut_mono_s, abs=0.5)
+        assert "media_resumed" not in phone.kinds()  # RTP goes on coming in
+        phone.peer.impair(lambda datagram: 0.0)
+        await until(lambda: "media_resumed" in phone.kinds())
+
+
 async def test_checks_without_an_answer_fail_by_our_own_timer() -> None:
     async with two(PeerOptions(checks_timeout_s=0.6)) as (far, phone):
         offer = await far.peer.offer()
@@ -288,9 +306,9 @@ async def test_an_offer_that_only_listens_is_not_missed() -> None:
 async def test_a_canary_decodes_what_it_hears() -> None:
     async with two(PeerOptions(canary=True)) as (far, phone):
         await talking(far, phone)
-        await until(lambda: (phone.peer.stats().decoded_frames or 0) > 20)
+        await until(lambda: (phone.peer.stats().audible_frames or 0) > 20)
         assert phone.peer.stats().decode_errors == 0
-        assert far.peer.stats().decoded_frames is None
+        assert far.peer.stats().audible_frames is None
         await until(lambda: far.peer.stats().packets_received > 20)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import inspect
 import time
 from types import SimpleNamespace
@@ -22,12 +24,16 @@ from aiortc.rtcrtpparameters import (
 from aiortc.rtcrtpreceiver import RTCRtpReceiver
 from aiortc.rtcrtpsender import RTCRtpSender
 
-from monitor.media import peer
+from monitor.media import ice_connection, peer
 from monitor.media.ice_connection import IceConnection
 from monitor.media.private_names import (
+    CONNECTION_ATTRIBUTES,
+    CONNECTION_METHODS,
     Outlet,
     Srtp,
     before_rtp,
+    close_turn,
+    connect_turn,
     connection_of,
     datagrams_of,
     impair,
@@ -36,39 +42,98 @@ from monitor.media.private_names import (
 )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "_check_list",
-        "_closing",
-        "_nominated",
-        "_protocols",
-        "_query_consent_task",
-        "_transport_policy",
-        "local_candidates",
-        "remote_password",
-    ],
-)
+@pytest.mark.parametrize("name", sorted(CONNECTION_ATTRIBUTES))
 async def test_attributes_of_a_connection(name: str) -> None:
     assert hasattr(aioice.Connection(ice_controlling=True), name)
 
 
-@pytest.mark.parametrize(
-    ("method", "parameters"),
-    [
-        ("get_component_candidates", ["self", "component", "addresses", "timeout"]),
-        ("build_request", ["self", "pair", "nominate"]),
-        ("check_incoming", ["self", "message", "addr", "protocol"]),
-        ("check_complete", ["self", "pair"]),
-        ("protocol_lost", ["self", "protocol"]),
-        ("query_consent", ["self"]),
-        ("close", ["self"]),
-    ],
-)
-def test_methods_we_override_or_call(method: str, parameters: list[str]) -> None:
-    assert list(inspect.signature(getattr(aioice.Connection, method)).parameters) == parameters
+@pytest.mark.parametrize(("method", "parameters"), CONNECTION_METHODS.items())
+def test_methods_we_override_or_call(method: str, parameters: tuple[str, ...]) -> None:
+    assert tuple(inspect.signature(getattr(aioice.Connection, method)).parameters) == ("self", *parameters)
     source = inspect.getsource(aioice.ice)
-    assert method == "close" or f".{method}(" in source or f"{method}(pair)" in source  # aioice calls it on self
+    assert method == "close" or f"self.{method}(" in source or f".receiver.{method}(" in source
+
+
+async def test_the_agent_uses_no_other_names_of_aioice() -> None:
+    """All that it names on itself is its own, public, or in the lists."""
+    tree = ast.parse(inspect.getsource(ice_connection))
+    named = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value) in ("self", "super()")
+        and hasattr(aioice.Connection(ice_controlling=True), node.attr)
+    }
+    replaced = {name for name in vars(IceConnection) if hasattr(aioice.Connection, name)}
+    used = {name for name in named | replaced if not name.startswith("__")}
+    assert used == CONNECTION_ATTRIBUTES | set(CONNECTION_METHODS)
+
+
+class Checked(aioice.Connection):
+    """A connection that still waits for candidates of its own."""
+
+    expected = True
+
+    def _remote_candidates_expected(self) -> bool:
+        return self.expected
+
+
+async def test_checks_do_not_fail_while_more_candidates_are_expected() -> None:
+    agent = Checked(ice_controlling=True)
+    agent._check_list_maybe_fail()
+    assert not agent._check_list_done
+    agent.expected = False
+    agent._check_list_maybe_fail()
+    assert agent._check_list_done
+    assert agent._check_list_state.get_nowait() == aioice.ice.ICE_FAILED
+    assert not agent._early_checks_done  # which connect() sets once it has begun
+
+
+async def test_a_late_socket_is_paired_with_the_remote_candidates_that_are_known() -> None:
+    agent = aioice.Connection(ice_controlling=True)
+    remote, local = (aioice.Candidate.from_sdp(f"1 1 udp 1 192.0.2.{host} 9 typ host") for host in (1, 2))
+    agent._remote_candidates.append(remote)
+    late = aioice.ice.StunProtocol(agent)
+    late.local_candidate = local
+    agent._protocols.append(late)
+    for _ in range(2):
+        agent._pair_remote_candidate(remote)
+    agent.sort_check_list()
+    assert [(pair.protocol, pair.remote_candidate) for pair in agent._check_list] == [(late, remote)]
+
+
+async def test_answers_are_told_by_the_table_of_transactions() -> None:
+    protocol = aioice.ice.StunProtocol(aioice.Connection(ice_controlling=True))
+    request = aioice.stun.Message(aioice.stun.Method.BINDING, aioice.stun.Class.REQUEST)
+    told: list[object] = []
+    protocol.transactions[request.transaction_id] = SimpleNamespace(  # type: ignore[assignment]
+        response_received=lambda message, addr: told.append((message.transaction_id, addr))
+    )
+    answer = aioice.stun.Message(aioice.stun.Method.BINDING, aioice.stun.Class.RESPONSE, request.transaction_id)
+    protocol.datagram_received(bytes(answer), ("192.0.2.1", 9))
+    assert told == [(request.transaction_id, ("192.0.2.1", 9))]
+
+
+async def test_an_allocation_is_made_and_given_up() -> None:
+    client = aioice.turn.TurnClientUdpProtocol(("192.0.2.1", 3478), None, None, 600, 500)
+    assert client.refresh_task is None
+    close_turn(client)  # nothing had begun
+
+    async def connect() -> tuple[str, int]:
+        client.refresh_task = asyncio.create_task(client.refresh(600))
+        return ("192.0.2.9", 9)
+
+    assert "self.refresh_task = " in inspect.getsource(client.connect)
+    client.connect = connect  # type: ignore[method-assign]
+    protocol = aioice.ice.StunProtocol(aioice.Connection(ice_controlling=True))
+    relay = aioice.turn.TurnTransport(client)
+    await connect_turn(relay, protocol)
+    assert (protocol.transport, client.receiver) == (relay, protocol)
+    assert relay.get_extra_info("sockname") == ("192.0.2.9", 9)
+    close_turn(client)
+    assert client.refresh_task is not None
+    await asyncio.wait([client.refresh_task])
+    assert client.refresh_task.cancelled()
 
 
 def test_requests_and_pairs() -> None:

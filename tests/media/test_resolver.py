@@ -76,8 +76,39 @@ async def test_waiting_lookups_are_bounded(dns: Dns) -> None:
         )
         assert sum("are waiting already" in str(answer) for answer in answers) == 1
         assert len(dns.asked) == resolver.THREADS
+        assert sum("our own resolver was busy with other names for 0.3 s" in str(answer) for answer in answers) == (
+            resolver.WAITING_LIMIT - resolver.THREADS
+        )
     finally:
         dns.release.set()
+    async with asyncio.timeout(10):
+        while subject._under_way:  # noqa: ASYNC110 - emptied by other threads
+            await asyncio.sleep(0.01)
+    assert (await subject.resolve("v4.test", 5, timeout_s=5)).host == "192.0.2.7"
+    # the names that nobody waited for any more were not looked up, and held up nobody
+    assert len(dns.asked) == resolver.THREADS + 1
+    assert [outcome for _, outcome in subject.observed()].count("busy") == resolver.WAITING_LIMIT - resolver.THREADS
+
+
+async def test_silent_names_do_not_hold_up_the_others(dns: Dns) -> None:
+    subject = Resolver()
+    try:
+        silent = [
+            asyncio.create_task(subject.resolve(f"slow{number}.test", 5, timeout_s=5))
+            for number in range(resolver.THREADS - 1)
+        ]
+        await asyncio.sleep(0)
+        assert (await subject.resolve("v4.test", 5, timeout_s=5)).host == "192.0.2.7"
+    finally:
+        dns.release.set()
+    assert all(isinstance(one, ResolveError) for one in await asyncio.gather(*silent, return_exceptions=True))
+
+
+async def test_no_more_threads_than_names_that_wait(dns: Dns) -> None:
+    subject = Resolver()
+    for _ in range(5):
+        await subject.resolve("v4.test", 5, timeout_s=5)
+    assert len(subject._threads) == 1
 
 
 async def test_its_threads_never_hold_an_exit(dns: Dns) -> None:

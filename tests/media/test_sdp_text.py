@@ -10,8 +10,10 @@ from monitor.media.sdp_text import (
     END_OF_CANDIDATES,
     checked_description,
     far_end_offer,
+    ice_ufrag_of,
     platform_offer,
     read_candidate,
+    to_be_continued,
 )
 
 REAL_CANDIDATE = (
@@ -141,3 +143,10 @@ def test_the_far_ends_offer_looks_like_the_platforms() -> None:
     assert "a=fmtp:96 minptime=10;useinbandfec=1\r\n" in offer
     assert "a=rtpmap:101 telephone-event/48000\r\n" in offer
     assert checked_description(offer) == offer
+
+
+def test_what_names_an_offer_and_what_ends_its_candidates() -> None:
+    sdp = "v=0\r\na=ice-ufrag:abcd\r\na=candidate:1\r\na=end-of-candidates\r\n"
+    assert ice_ufrag_of(sdp) == "abcd"
+    assert ice_ufrag_of("v=0\r\n") == ""
+    assert to_be_continued(sdp) == "v=0\r\na=ice-ufrag:abcd\r\na=candidate:1\r\n"

@@ -34,6 +34,7 @@ from monitor.facts.observations import (
     OwnLagObserved,
     PhaseObserved,
     ProcessEnded,
+    SilenceObserved,
     SlotSkipped,
     TokenObserved,
 )
@@ -297,6 +298,13 @@ def test_the_kernels_round_trip_stands_beside_the_pings() -> None:
     assert value(metrics, "softphone_heartbeat_tcp_rtt_seconds_sum", channel=PING.channel) == 0.015
 
 
+def test_what_canaries_hear_and_restarts_are_counted() -> None:
+    metrics = fed(MEDIA, replace(MEDIA, audible_frames=40, silent_frames=9, undecodable_packets=1, ice_restarts=2))
+    frames = {"audible": 40, "silent": 9, "undecodable": 1}
+    assert {heard: value(metrics, "softphone_canary_frames_total", heard=heard) for heard in frames} == frames
+    assert value(metrics, "softphone_ice_restarts_total") == 2
+
+
 def test_who_noted_the_arrivals_is_counted_where_it_is_told() -> None:
     metrics = fed(MEDIA, replace(MEDIA, arrival_clock="kernel"), replace(MEDIA, arrival_clock="callback"))
     assert value(metrics, "softphone_media_samples_total", arrival_clock="kernel") == 1
@@ -319,6 +327,29 @@ def test_the_end_of_the_signalling_process_takes_its_sessions_along() -> None:
     assert value(metrics, "softphone_signalling_connected") == 1
     metrics.observe(ProcessEnded(**COMMON, process="prober", exit_status=-11))
     assert value(metrics, "softphone_signalling_connected") == 0
+
+
+def test_a_silence_shows_until_it_ends_and_is_counted_once() -> None:
+    up = [ConnectionChanged(**COMMON, agent=agent, connected=True) for agent in ("one", "two")]
+    silences = [SilenceObserved(**COMMON, agent=agent, silent=True, seconds=9.0) for agent in ("one", "two")]
+    metrics = fed(*up)
+    assert value(metrics, "softphone_signalling_silent") == 0
+    assert value(metrics, "softphone_signalling_silences_total", where="path") == 0
+    metrics.observe(replace(silences[0], where="path"))
+    metrics.observe(silences[1])
+    assert value(metrics, "softphone_signalling_silent") == 2
+    metrics.observe(replace(silences[0], silent=False, seconds=20.0))
+    assert value(metrics, "softphone_signalling_silent") == 1
+    metrics.observe(replace(up[1], connected=False))  # what its drop ends is told by no other fact
+    assert value(metrics, "softphone_signalling_silent") == 0
+    for where, count in (("path", 1), ("server", 0), ("unknown", 1)):
+        assert value(metrics, "softphone_signalling_silences_total", where=where) == count
+
+
+def test_the_end_of_the_signalling_process_ends_its_silences() -> None:
+    silence = SilenceObserved(**COMMON, agent="one", silent=True, seconds=9.0)
+    metrics = fed(silence, ProcessEnded(**COMMON, process="prober", exit_status=-11))
+    assert value(metrics, "softphone_signalling_silent") == 0
 
 
 def test_of_several_tokens_the_first_to_expire_and_the_oldest_are_told() -> None:

@@ -22,6 +22,7 @@ from monitor.genesys.events import Event, GaveUp
 from monitor.probes.agent import AgentPlan, AgentSession
 from monitor.probes.link import Link
 from monitor.probes.table import Needs, make_probe, session_plans
+from monitor.probes.turnstile import SET_UP, Turnstile
 from monitor.simulator.server import RunningSimulator
 
 SIGNALLING = {"kind": "signalling", "agent": AGENT, "timeout": "5s"}
@@ -60,6 +61,29 @@ async def running(plan: AgentPlan, facts: Facts) -> AsyncIterator[AgentSession]:
 
 def ups(facts: Facts) -> list[bool]:
     return [fact.connected for fact in facts.of(ConnectionChanged)]
+
+
+async def test_a_session_waits_for_its_turn_to_open_and_gives_it_back_once_it_is_up(
+    platform: RunningSimulator, facts: Facts
+) -> None:
+    context = context_of(facts)
+    opening = Turnstile(context.clock, turn_s=1000.0)
+    taken = await opening.turn(SET_UP)
+    session = AgentSession(plan_for(platform), context, opening)
+    task = asyncio.create_task(session.run())
+    await facts.until(lambda: ups(facts) == [False])
+    await asyncio.sleep(0.05)
+    assert facts.of(PhaseObserved) == []
+    waited_from_mono_s = context.clock.mono_s()
+    taken.over()
+    await facts.until(lambda: True in ups(facts))
+    async with asyncio.timeout(5.0):
+        await opening.turn(SET_UP)
+    connected = next(fact for fact in facts.of(ConnectionChanged) if fact.connected)
+    assert connected.seconds is None or connected.seconds <= context.clock.mono_s() - waited_from_mono_s
+    await session.close()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_coming_up_is_told_phase_by_phase(platform: RunningSimulator, facts: Facts) -> None:

@@ -22,12 +22,13 @@ from monitor.genesys.events import (
     Retracted,
     Terminated,
 )
+from monitor.media.sdp_text import END_OF_CANDIDATES
 from monitor.probes import call as call_module
 from monitor.probes.base import Context
 from monitor.probes.call import CallProbe
 from monitor.probes.channel import ChannelError
 from monitor.probes.lag import LagMeter
-from monitor.probes.shard_messages import Answered, SessionMessage, to_params
+from monitor.probes.shard_messages import Answered, CandidateMessage, SessionMessage, to_params
 
 PEER = "+15550100@gjoll.example.com/edge"
 SERVERS = (IceServer("turn:turn.example.com", "user", "secret"),)
@@ -56,6 +57,12 @@ class Connection:
 
     async def answer(self, session_id: str, peer: str, sdp: str) -> Failure | None:
         return self._send("answer", session_id, peer, sdp)
+
+    async def candidate(self, session_id: str, peer: str, candidate: str) -> Failure | None:
+        return self._send("candidate", session_id, peer, candidate)
+
+    async def end_of_candidates(self, session_id: str, peer: str) -> Failure | None:
+        return self._send("no more", session_id, peer)
 
     async def info_active(self, session_id: str, peer: str) -> Failure | None:
         return self._send("active", session_id, peer)
@@ -98,7 +105,7 @@ class Shard:
         if self.away:
             raise ChannelError("shard0: not connected")
         self.asked.append((method, params))
-        if method == "answer":
+        if method in ("answer", "restart"):
             await self.gate.wait()
             return to_params(self.answer)
         return {"sessions": self.sessions} if method == "sessions" else {}
@@ -152,9 +159,9 @@ class Probing:
         }
         return Proposed(**{**values, **changes})
 
-    def offer(self, session_id: str = "s1", sdp: str = "the offer") -> OfferReceived:
+    def offer(self, session_id: str = "s1", sdp: str = "the offer", *, reinvite: bool = False) -> OfferReceived:
         self.clock.advance(0.5)
-        return OfferReceived(session_id, "", sdp, False, self.clock.mono_s(), PEER)
+        return OfferReceived(session_id, "", sdp, reinvite, self.clock.mono_s(), PEER)
 
     async def set_up(self, session_id: str = "s1") -> None:
         await self.hear(self.proposed(session_id))
@@ -182,6 +189,7 @@ async def settled() -> None:
 async def probing() -> AsyncIterator[Probing]:
     made = Probing()
     yield made
+    made.shard.gate.set()
     await made.probe.close()
 
 
@@ -220,6 +228,52 @@ async def test_candidates_go_with_the_offer_or_follow_it(probing: Probing) -> No
     assert probing.shard.asked[0][1]["candidates"] == ["candidate:0", "candidate:1"]
     await probing.hear(CandidateReceived("s1", "candidate:2"))
     assert probing.shard.told == [("candidate", {"session_id": "s1", "sdp": "candidate:2"})]
+
+
+async def test_our_own_late_candidates_follow_the_answer(probing: Probing) -> None:
+    probing.shard.gate.clear()
+    await probing.set_up()
+    tell = probing.shard.handlers["local_candidate/call-1"]
+    for line in ("candidate:1", "candidate:2"):
+        await tell(to_params(CandidateMessage(session_id="s1", sdp=line)))
+    await tell(to_params(CandidateMessage(session_id="nobody", sdp="candidate:x")))
+    await settled()
+    assert probing.sent() == ["proceed"]
+    probing.shard.gate.set()
+    await settled()
+    await tell(to_params(CandidateMessage(session_id="s1", sdp=END_OF_CANDIDATES)))
+    await settled()
+    assert probing.connection.sent[2:] == [
+        ("answer", "s1", PEER, "the answer"),
+        ("candidate", "s1", PEER, "candidate:1"),
+        ("candidate", "s1", PEER, "candidate:2"),
+        ("no more", "s1", PEER),
+    ]
+
+
+async def test_an_offer_within_a_call_is_answered_and_its_candidates_follow_it(probing: Probing) -> None:
+    await probing.set_up()
+    again = probing.offer(sdp="another offer", reinvite=True)
+    probing.shard.answer = Answered(sdp="another answer")
+    await probing.hear(again, CandidateReceived("s1", "candidate:1"))
+    await probing.hear(CandidateReceived("s1", "candidate:2"))
+    method, asked = probing.shard.asked[-1]
+    assert (method, asked["sdp"], asked["candidates"]) == ("restart", "another offer", ["candidate:1"])
+    assert [params["sdp"] for _, params in probing.shard.told] == ["candidate:2"]
+    assert probing.sent()[2:] == ["answer", "answer"]
+    assert probing.connection.sent[-1] == ("answer", "s1", PEER, "another answer")
+    assert [phase for phase, _ in probing.phases()] == ["propose", "offer"]  # no second call
+    assert probing.probe.open_calls == 1
+
+
+async def test_an_offer_within_a_call_that_cannot_be_answered_leaves_the_call_as_it_is(probing: Probing) -> None:
+    await probing.set_up()
+    probing.shard.answer = Answered(failure=failure("offer", Reason.UNSUPPORTED, "no restart"))
+    for _ in range(2):
+        await probing.hear(probing.offer(reinvite=True))
+    await probing.hear(probing.offer())  # a repeated one is none
+    assert probing.shard.methods() == ["answer", "restart", "restart"]
+    assert (probing.probe.open_calls, probing.failures(), probing.losses()) == (1, [], [])
 
 
 async def test_several_calls_at_once(probing: Probing) -> None:
@@ -402,6 +456,20 @@ async def test_waiting_for_other_calls_is_no_part_of_the_offers_time(probing: Pr
     probing.shard.answer = Answered(sdp="the answer", waited_s=0.15)
     await probing.set_up()
     assert probing.phases()[1] == ("offer", pytest.approx(0.05))
+
+
+async def test_goodbye_comes_before_the_media_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    probing = Probing()
+    await probing.set_up()
+    media_asked_before: list[list[str]] = []
+
+    async def terminate(session_id: str, peer: str, reason: str) -> None:
+        media_asked_before.append(probing.shard.methods())
+
+    monkeypatch.setattr(probing.connection, "terminate", terminate)
+    await probing.probe.close()
+    assert media_asked_before == [["answer"]]
+    assert probing.shard.methods() == ["answer", "hang_up"]
 
 
 async def test_close_hangs_up_and_stops_listening() -> None:

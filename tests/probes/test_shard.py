@@ -81,11 +81,11 @@ async def until(condition: Callable[[], object], limit_s: float = 15.0) -> None:
 
 
 @asynccontextmanager
-async def running_shard() -> AsyncIterator[Running]:
+async def running_shard(name: str = "shard3") -> AsyncIterator[Running]:
     (ours_main, its_main), (ours_prober, its_prober) = socket.socketpair(), socket.socketpair()
     with its_main, its_prober:
         fds = (its_main.fileno(), its_prober.fileno())
-        arguments = (sys.executable, "-W", "error", "-m", "monitor.probes.shard", *map(str, fds), "shard3")
+        arguments = (sys.executable, "-W", "error", "-m", "monitor.probes.shard", *map(str, fds), name)
         process = await asyncio.create_subprocess_exec(*arguments, pass_fds=fds, stderr=asyncio.subprocess.PIPE)
     channels = [await Channel.from_socket(ours_main, "main"), await Channel.from_socket(ours_prober, "prober")]
     shard = Running(process, *channels)
@@ -160,6 +160,7 @@ async def test_a_call_is_measured_and_its_normal_end_is_no_loss() -> None:
         assert 0 <= sample.jitter_s < 0.2
         assert sample.packets_received > 0
         assert sample.arrival_clock == ("kernel" if sys.platform == "linux" else "callback")
+        assert sample.audible_frames is None
         assert {(one.site, one.probe, one.agent, one.conversation_id) for one in shard.seen(MediaSampled)} == {
             tuple(CONVERSATION[key] for key in ("site", "probe", "agent", "conversation_id"))
         }
@@ -168,6 +169,44 @@ async def test_a_call_is_measured_and_its_normal_end_is_no_loss() -> None:
         assert (await shard.prober.ask("sessions", {}))["sessions"] == []
         await shard.prober.ask("hang_up", to_params(SessionMessage(session_id="session")))  # idempotent
         assert not shard.seen(Disconnected)
+    await far.close()
+
+
+async def test_an_ice_restart_goes_on_with_a_new_peer_and_is_no_loss_and_no_second_call() -> None:
+    far, again = far_end(), far_end()
+    async with running_shard() as shard:
+        await set_up(shard, far)
+        await shard.until(lambda: shard.seen(MediaSampled))
+        offer = await again.offer()
+        assert isinstance(offer, str)
+        answered = from_params(Answered, await shard.prober.ask("restart", request(offer)))
+        assert await again.accept_answer(answered.sdp) is None
+        await shard.until(lambda: ("resumed", SessionMessage(session_id="session")) in shard.told)
+        heard = len(shard.seen(MediaSampled))
+        await shard.until(lambda: len(shard.seen(MediaSampled)) > heard + 1)
+        assert [one.ice_restarts for one in shard.seen(MediaSampled)[heard:]][:2] == [1, 0]
+        assert not any(one.ice_restarts for one in shard.seen(MediaSampled)[:heard])
+        assert again.stats().packets_received > 0
+        assert [kind for kind, _ in shard.told] == ["ice_connected", "ice_connected", "resumed"]
+        assert [one.phase for one in shard.seen(CallPhaseObserved)] == ["ice_checks", "dtls", "first_media"]
+        assert not shard.seen(Disconnected)
+        same = from_params(Answered, await shard.prober.ask("restart", request(offer)))
+        assert same.failure is not None
+        assert same.failure.reason is Reason.UNSUPPORTED
+        with pytest.raises(ChannelError, match="no such session"):
+            await shard.prober.ask("restart", request(offer, "nobody"))
+        assert (await shard.prober.ask("sessions", {}))["sessions"] == ["session"]
+        complaint = b"WARNING shard3: synthetic-1: ICE restart 1 of conversation\n"
+        assert await shard.process.stderr.readline() == complaint  # type: ignore[union-attr]
+        await asyncio.gather(far.close(), again.close())
+
+
+async def test_a_canary_tells_what_is_to_be_heard() -> None:
+    far = far_end()
+    async with running_shard("canary") as shard:
+        await set_up(shard, far)
+        await shard.until(lambda: sum(one.audible_frames or 0 for one in shard.seen(MediaSampled)) > 10)
+        assert {one.undecodable_packets for one in shard.seen(MediaSampled)} == {0}
     await far.close()
 
 
@@ -288,6 +327,23 @@ async def test_relay_only_without_a_turn_server_is_a_failed_phase_and_a_loss() -
     ]
     await phone.call.hang_up()
     await far.close()
+
+
+async def test_what_a_browser_calls_disconnected_is_logged_and_is_no_loss(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    phone = InProcess("")
+    for kind in (PeerEventKind.DISCONNECTED, PeerEventKind.RECONNECTED):
+        phone.call._event(PeerEvent(kind, 0.0))
+    await phone.call.hang_up()
+    phone.call._event(PeerEvent(PeerEventKind.DISCONNECTED, 0.0))
+    told = [record.getMessage() for record in caplog.records]
+    who, conversation = CONVERSATION["agent"], CONVERSATION["conversation_id"]
+    assert told == [
+        f"{who}: a browser would say by now that ICE is disconnected in {conversation}",
+        f"{who}: ICE is connected again in {conversation}",
+    ]
+    assert (phone.facts, phone.told) == ([], [])
 
 
 async def test_a_close_notify_that_comes_while_we_hang_up_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:

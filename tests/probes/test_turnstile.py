@@ -7,16 +7,15 @@ import asyncio
 import pytest
 
 from monitor.facts.clock import ManualClock
-from monitor.probes import turnstile as module
 from monitor.probes.turnstile import GATHERING, SET_UP, Turn, Turnstile
 
 
 class Queue:
     """A turnstile in front of which work waits, and who had a turn so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_once: int = 1, turn_s: float = 1000.0) -> None:
         self.clock = ManualClock()
-        self.turnstile = Turnstile(self.clock)
+        self.turnstile = Turnstile(self.clock, at_once=at_once, turn_s=turn_s)
         self.turns: dict[str, Turn] = {}
 
     async def come(self, name: str, rank: int) -> asyncio.Task[None]:
@@ -34,8 +33,7 @@ async def settled() -> None:
 
 
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
-    monkeypatch.setattr(module, "TURN_S", 1000.0)
+def queue() -> Queue:
     return Queue()
 
 
@@ -67,9 +65,25 @@ async def test_who_gives_up_waiting_holds_nobody_up(queue: Queue) -> None:
     assert list(queue.turns) == ["first", "last"]
 
 
-async def test_a_turn_that_nobody_ends_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TURN_S", 0.001)
-    queue = Queue()
+async def test_so_many_at_once_and_never_one_more() -> None:
+    queue = Queue(at_once=2)
+    for name in ("first", "second", "third", "fourth"):
+        await queue.come(name, SET_UP)
+    assert list(queue.turns) == ["first", "second"]
+    queue.turns["second"].over()
+    await settled()
+    assert list(queue.turns) == ["first", "second", "third"]
+    for name in ("first", "third"):
+        queue.turns[name].over()
+        await settled()
+    queue.turns["fourth"].over()
+    for name in ("fifth", "sixth", "seventh"):
+        await queue.come(name, SET_UP)
+    assert list(queue.turns)[4:] == ["fifth", "sixth"]
+
+
+async def test_a_turn_that_nobody_ends_ends_by_itself() -> None:
+    queue = Queue(turn_s=0.001)
     await queue.come("silent", GATHERING)
     waiting = await queue.come("next", GATHERING)
     await waiting

@@ -28,7 +28,6 @@ def exposed(
     told = list(told)
     clock = ManualClock(wall_s=told[0].at_wall_s)
     metrics = Metrics(site, options, clock)
-    lines = _Lines(metrics)
     scrape_s, day = clock.wall_s(), list[str]()
     for one in told:
         if one.at_wall_s - clock.wall_s() > PAUSE_S:
@@ -37,29 +36,19 @@ def exposed(
             day = []
         while scrape_s < one.at_wall_s:
             clock.advance(scrape_s - clock.wall_s())
-            day += lines.at(scrape_s)
+            day += _lines(metrics, scrape_s)
             scrape_s += every_s
         clock.advance(max(0.0, one.at_wall_s - clock.wall_s()))
         (metrics.marker if isinstance(one, Marker) else metrics.observe)(one)  # type: ignore[arg-type]
     clock.advance(scrape_s - clock.wall_s())
-    yield [*day, *lines.at(scrape_s)]
+    yield [*day, *_lines(metrics, scrape_s)]
 
 
-class _Lines:
-    """The exposition's series with their values; only the values are written anew, as everything else is slow."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._series: list[str] = []
-
-    def at(self, wall_s: float) -> Iterator[str]:
-        values = [sample.value for family in self._metrics._registry.collect() for sample in family.samples]
-        if len(values) != len(self._series):
-            text = self._metrics.render(OPENMETRICS)[0].decode()
-            rows = [line.partition(" # ")[0] for line in text.splitlines() if not line.startswith("#")]
-            self._series = [row.rpartition(" ")[0] for row in rows]
-        for series, value in zip(self._series, values, strict=True):
-            yield f"{series} {value!r} {wall_s:.3f}\n"
+def _lines(metrics: Metrics, wall_s: float) -> Iterator[str]:
+    """The exposition's series at that moment, without exemplars."""
+    for line in metrics.render(OPENMETRICS)[0].decode().splitlines():
+        if not line.startswith("#"):
+            yield f"{line.partition(' # ')[0]} {wall_s:.3f}\n"
 
 
 def backfill(directory: Path, days: Iterable[list[str]]) -> None:

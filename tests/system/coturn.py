@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from aioice import stun
 from system_programs import require_program
 
 USER, PASSWORD, REALM = "softphone", "correct horse", "test.invalid"
@@ -109,14 +110,31 @@ async def stop(process: asyncio.subprocess.Process) -> None:
 
 
 async def _accepts(process: asyncio.subprocess.Process, host: str, port: int, log: Path) -> None:
+    """Wait until it serves both: its threads open TCP and UDP each in their own time."""
     async with asyncio.timeout(START_LIMIT_S):
-        while True:
-            assert process.returncode is None, f"turnserver ended, see {log}"
-            try:
-                _, writer = await asyncio.open_connection(host, port)
-            except OSError:
+        for asked in (_over_tcp, _over_udp):
+            while not await asked(host, port):
+                assert process.returncode is None, f"turnserver ended, see {log}"
                 await asyncio.sleep(0.05)
-                continue
-            writer.close()
-            await writer.wait_closed()
-            return
+
+
+async def _over_tcp(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
+
+
+async def _over_udp(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.connect((host, port))
+        try:
+            sock.send(bytes(stun.Message(stun.Method.BINDING, stun.Class.REQUEST)))
+            async with asyncio.timeout(0.5):
+                return bool(await asyncio.get_running_loop().sock_recv(sock, 2048))
+        except OSError:  # TimeoutError is one
+            return False

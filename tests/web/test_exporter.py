@@ -127,7 +127,7 @@ async def test_a_marker_is_created_once_and_listed(bench: Bench) -> None:
     listed = (await bench.http.get("/markers")).json()
     assert listed == {"markers": [{**START, "time": "2026-11-24T16:00:00.000Z", "found_by": "told"}]}
     metrics = (await bench.http.get("/metrics")).text
-    assert 'softphone_publish_start_timestamp_seconds{publish="weekly",run_id="r1"} 1.795536e+09' in metrics
+    assert 'softphone_publish_start_timestamp_seconds{publish="weekly",run_id="r1"} 1795536000.0' in metrics
 
 
 async def test_a_start_without_a_time_is_now_and_repeated_once(bench: Bench) -> None:

@@ -27,8 +27,8 @@ def build() -> models.Dashboard:
         ("", [_now(), publish_now(3), platform(3)]),
         ("Gathering", [_signatures(), _gathering_p95(), _gathering_map()]),
         ("STUN and TURN servers", [_outcomes(), _failed(), _stun(), _turn()]),
-        ("Calls", [_call_phases(), _call_failures(), _drops()]),
-        ("Media", [_rtt(), _jitter(), _arrival_clock(), _loss(), _mos()]),
+        ("Calls", [_call_phases(), _call_failures(), _drops(), _restarts()]),
+        ("Media", [_rtt(), _jitter(), _arrival_clock(), _loss(), _mos(), _heard()]),
     )
 
 
@@ -146,6 +146,16 @@ def _drops() -> object:
     return graph(text, Query(expr, "{{site}} {{layer}}/{{reason}}"), unit="none", bars=True, top=1, span=FULL)
 
 
+def _restarts() -> object:
+    text = Text(
+        title="ICE restarts",
+        answers="Did the platform look for a new path within calls? It does so when the old one is gone.",
+        runbook="disconnects",
+    )
+    expr = q.counted("site", f"softphone_ice_restarts_total{{{q.SITE}}}")
+    return graph(text, Query(expr, "{{site}}"), unit="none", bars=True, top=1)
+
+
 def _rtt() -> object:
     text = Text(title="Media round trip", answers="Is there a delay in the talk?", runbook="disconnects")
     return _media(text, "softphone_media_rtt_seconds", "s", MEDIA_RTT_S)
@@ -191,3 +201,14 @@ def _mos() -> object:
         for number, words in ((0.5, "median"), (0.05, "95 % above"))
     ]
     return graph(text, *asked, unit="none", limit=MOS, top=5)
+
+
+def _heard() -> object:
+    text = Text(
+        title="What canaries hear",
+        answers="Is anything to be heard, where packets come? Frames of 20 ms; nothing at all: no canaries are set up "
+        "(fleet: canaries). Gaps between words are silent.",
+        runbook="disconnects",
+    )
+    expr = q.counted("site, heard", f"softphone_canary_frames_total{{{q.SITE}}}")
+    return graph(text, Query(expr, "{{site}} {{heard}}"), unit="none", bars=True, top=1)

@@ -51,7 +51,7 @@ def build() -> models.Dashboard:
             "Softphones",
             [
                 *(_connected(), _drops(), _missed(), _rtt(), _tcp_rtt(), _phases(), _phase_failures()),
-                *(_reconnects(), _budget()),
+                *(_reconnects(), _budget(), _silent()),
             ],
         ),
         ("What they need", [_fetch(), _gatherings(), _api(), _api_failed(), _alerts()]),
@@ -226,6 +226,19 @@ def _budget() -> object:
         runbook="heartbeat",
     )
     return graph(text, *asked, unit="percentunit", top=0.01)
+
+
+def _silent() -> object:
+    now = f"sum by (site) (softphone_signalling_silent{{{q.SITE}}})"
+    noticed = q.counted("site, where", f"softphone_signalling_silences_total{{{q.SITE}}}")
+    text = Text(
+        title="Silent connections",
+        answers="Which connections are up in name only? Told within 9 s; the softphone drops them after 35 or 58 s. "
+        "path: what we send is not acknowledged; server: it is, and nobody answers.",
+        runbook="silence",
+    )
+    asked = [Query(now, "{{site}} now"), Query(f"{noticed} > 0", "{{site}} noticed, {{where}}")]
+    return graph(text, *asked, unit="none", top=1)
 
 
 def _fetch() -> object:

@@ -56,6 +56,11 @@ class Signs:
         return self._strand(strands.EDGE)
 
     @cached_property
+    def tcp(self) -> Strand:
+        """W: the kernel's round trips of the signalling socket: the path as far as the first proxy, and no queue."""
+        return self._strand(strands.TCP)
+
+    @cached_property
     def fetch(self) -> Strand:
         """F: fetches of the ICE-server list."""
         return self._strand(strands.FETCH)

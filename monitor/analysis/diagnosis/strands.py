@@ -45,6 +45,7 @@ PINGS: Final = Kind(
     too_slow_s=2.0,
 )
 EDGE: Final = Kind(letter="W", name="ping of the edge", signals=(signals.EDGE_RTT,), slow_s=0.3, too_slow_s=2.0)
+TCP: Final = Kind(letter="W", name="TCP round trip", signals=(signals.TCP_RTT,), slow_s=0.1, too_slow_s=2.0)
 FETCH: Final = Kind(letter="F", name="ICE-server fetch", signals=(signals.ICE_SERVERS,), slow_s=0.4, too_slow_s=5.0)
 STUN: Final = Kind(
     letter="S",

@@ -6,13 +6,14 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from monitor.commands.bench.accuracy_judging import media_errors, ping_errors
 from monitor.commands.bench.line_truth import quantile
+from monitor.commands.bench.workers import Worker, worker
 from monitor.commands.embedded import start_simulator
 
 MEASURED_CALLS = 10  # they go through the line
@@ -22,9 +23,6 @@ SETTLE_S = 4.0  # 200 packets: what the first ones did to the jitter's estimate 
 SAMPLE_S = 15.0
 TALKING_LIMIT_S = 60.0
 LIMITS = {"round_trip_median": 0.0005, "round_trip_p99": 0.002, "jitter_median": 0.0003}  # of the errors
-LINE_BYTES = 1 << 25
-END_S = 5.0
-PACKAGE = "monitor.commands.bench"
 
 _CANDIDATE = re.compile(r"a=candidate:\S+ 1 udp \d+ (?P<host>\d+\.\d+\.\d+\.\d+) (?P<port>\d+) typ host.*")
 
@@ -47,57 +45,6 @@ class Hop:
     door: int
     host: str
     port: int
-
-
-class Worker:
-    """A process that takes and answers JSON lines."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._in, self._out = process.stdin, process.stdout
-
-    async def ask(self, do: str, **details: Any) -> dict[str, Any]:
-        """One command and its answer. Raises RuntimeError when the process has ended."""
-        self._in.write(json.dumps({"do": do, **details}).encode() + b"\n")
-        await self._in.drain()
-        return await self.heard()
-
-    async def heard(self) -> dict[str, Any]:
-        """The next line it says."""
-        line = await self._out.readline()
-        if not line:
-            raise RuntimeError("a process of the bench has ended; its own words are above")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-
-@asynccontextmanager
-async def worker(module: str, *arguments: str, before: Sequence[str] = ()) -> AsyncIterator[Worker]:
-    """A module of this package as a process; before: a command that runs it, such as `ip netns exec NAME`."""
-    async with spoken_to(*before, sys.executable, "-m", f"{PACKAGE}.{module}", *arguments) as process:
-        yield process
-
-
-@asynccontextmanager
-async def spoken_to(*command: str) -> AsyncIterator[Worker]:
-    """A program that answers each line of JSON with one, ended by the end of its stdin."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=LINE_BYTES,
-    )
-    assert process.stdin is not None
-    try:
-        yield Worker(process)
-    finally:
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), END_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
 
 def through(sdp: str, host: str, port: int) -> tuple[str, tuple[str, int]]:

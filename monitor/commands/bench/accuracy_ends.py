@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import random
-import sys
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+from monitor.commands.bench.child import described, obeyed
 from monitor.facts.clock import SystemClock
-from monitor.facts.failures import Failure
 from monitor.genesys.auth import StaticToken
 from monitor.genesys.connection import ConnectionOptions, SoftphoneConnection
 from monitor.genesys.regions import for_urls
@@ -24,7 +22,6 @@ from monitor.media import ice_connection
 from monitor.media.peer import Peer
 from monitor.probes.lag import LagMeter
 
-LINE_BYTES = 1 << 25  # 150 descriptions in one line
 CONSENT_INTERVAL_S = 0.25  # instead of 5 s: the same check, only more of them
 LOOK_S = 0.005
 PING_EVERY_S = 0.05
@@ -53,7 +50,7 @@ class Ends:
             case "accept":
                 peers = self._groups[command["group"]]
                 for peer, sdp in zip(peers, command["answers"], strict=True):
-                    _text(await peer.accept_answer(sdp) or "")
+                    described(await peer.accept_answer(sdp) or "")
             case "close":
                 await asyncio.gather(*(peer.close() for peer in self._groups.pop(command["group"], ())))
             case "talking":
@@ -68,10 +65,10 @@ class Ends:
         return {}
 
     async def _offer(self, group: str) -> str:
-        return _text(await self._peer(group).offer())
+        return described(await self._peer(group).offer())
 
     async def _answer(self, group: str, offer: str) -> str:
-        return _text(await self._peer(group).answer(offer))
+        return described(await self._peer(group).answer(offer))
 
     def _peer(self, group: str) -> Peer:
         peer = Peer(ice_servers=(), on_event=lambda event: None, clock=self._clock)
@@ -182,25 +179,6 @@ async def _stall(stall_s: float) -> None:
         time.sleep(stall_s)  # noqa: ASYNC251 - the very mistake whose effect is measured
 
 
-def _text(outcome: str | Failure) -> str:
-    if isinstance(outcome, Failure):
-        raise RuntimeError(f"the bench's own call failed: {outcome}")
-    return outcome
-
-
-async def _main() -> None:
-    ice_connection.CONSENT_INTERVAL_S = CONSENT_INTERVAL_S
-    loop = asyncio.get_running_loop()
-    commands = asyncio.StreamReader(limit=LINE_BYTES)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    ends = Ends()
-    try:
-        while line := await commands.readline():
-            sys.stdout.write(json.dumps(await ends.obey(json.loads(line))) + "\n")
-            sys.stdout.flush()
-    finally:
-        await ends.close()
-
-
 if __name__ == "__main__":
-    asyncio.run(_main())
+    ice_connection.CONSENT_INTERVAL_S = CONSENT_INTERVAL_S
+    obeyed(Ends)

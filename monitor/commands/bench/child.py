@@ -9,15 +9,26 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from monitor.commands.bench.figures import spread
 from monitor.commands.bench.workers import LINE_BYTES
 from monitor.facts.clock import Clock, SystemClock
+from monitor.facts.failures import Failure
 from monitor.probes.lag import LagMeter
 
 Obey = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
 SMAPS = Path("/proc/self/smaps_rollup")
+
+
+class Ends(Protocol):
+    """What a child process holds: ends of calls, or sessions."""
+
+    async def obey(self, command: dict[str, Any]) -> Mapping[str, Any]:
+        """Do one command; its answer, ready for JSON."""
+
+    async def close(self) -> None:
+        """Hang up."""
 
 
 class Usage:
@@ -60,6 +71,27 @@ def many_files() -> None:
 
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def described(outcome: str | Failure) -> str:
+    """The description that a peer has made. Raises RuntimeError for a failure: the bench's own calls must succeed."""
+    if isinstance(outcome, Failure):
+        raise RuntimeError(f"the bench's own call failed: {outcome}")
+    return outcome
+
+
+def obeyed(make: Callable[[], Ends]) -> None:
+    """The whole life of a child process: its ends, made inside the event loop, obey until stdin ends, then close."""
+    asyncio.run(_lived(make))
+
+
+async def _lived(make: Callable[[], Ends]) -> None:
+    many_files()
+    ends = make()
+    try:
+        await obeying(ends.obey)
+    finally:
+        await ends.close()
 
 
 async def obeying(obey: Obey) -> None:

@@ -42,7 +42,7 @@ SERVERS = (
     ("turn.example:3478", "turn", "udp"),
     ("turn.example:443", "turn", "tls"),
 )
-PROCESSES = ("main", "prober", "shard0", "shard1", "canary")
+PROCESSES = ("main", "prober", "shard0")  # as for `fleet: {agents: 150}`
 HEARTBEAT_EVERY_S, GATHERING_EVERY_S = 15, 60
 FACT_KINDS = 100  # probes wake their agents in turn
 

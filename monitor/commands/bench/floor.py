@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import select
 import socket
-import struct
 import time
 
 from pylibsrtp import Policy, Session
 
+from monitor.media.rtp import HEADER, VERSION_2
+
 PAYLOAD_BYTES = 83  # an Opus packet of 20 ms at 32 kbit/s
 PACKETS_PER_S = 50
-HEADER = struct.Struct("!BBHII")
 SSRC, OPUS, SLOT = 1, 96, 960
 KEY_BYTES = 44  # AEAD_AES_256_GCM (RFC 7714): what two ends that are aiortc's agree on; 32 of key, 12 of salt
 DATAGRAM_BYTES = 2048
@@ -53,4 +53,4 @@ def _received(bound: socket.socket) -> bytes:
 
 def _packet(number: int) -> bytes:
     """An RTP packet (RFC 3550 section 5.1)."""
-    return HEADER.pack(0x80, OPUS, number & 0xFFFF, number * SLOT & 0xFFFFFFFF, SSRC) + bytes(PAYLOAD_BYTES)
+    return HEADER.pack(VERSION_2, OPUS, number & 0xFFFF, number * SLOT & 0xFFFFFFFF, SSRC) + bytes(PAYLOAD_BYTES)

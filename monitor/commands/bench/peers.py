@@ -7,13 +7,11 @@ accept, up, begin, told.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from monitor.commands.bench.child import Usage, many_files, obeying
+from monitor.commands.bench.child import Usage, described, obeyed
 from monitor.facts.clock import SystemClock
-from monitor.facts.failures import Failure
 from monitor.media.peer import Peer
 from monitor.media.peer_events import MediaStats, PeerEvent, PeerEventKind, PeerOptions
 
@@ -39,15 +37,15 @@ class Ends:
             case "offer":
                 peers = [self._peer(command["media"]) for _ in range(command["count"])]
                 sdps = await asyncio.gather(*(self._peers[number].offer() for number in peers))
-                return {"peers": peers, "descriptions": [_text(sdp) for sdp in sdps]}
+                return {"peers": peers, "descriptions": [described(sdp) for sdp in sdps]}
             case "answer":
                 peers = [self._peer(command["media"]) for _ in command["offers"]]
                 pairs = zip(peers, command["offers"], strict=True)
                 sdps = await asyncio.gather(*(self._peers[number].answer(sdp) for number, sdp in pairs))
-                return {"descriptions": [_text(sdp) for sdp in sdps]}
+                return {"descriptions": [described(sdp) for sdp in sdps]}
             case "accept":
                 for number, sdp in zip(command["peers"], command["answers"], strict=True):
-                    _text(await self._peers[number].accept_answer(sdp) or "")
+                    described(await self._peers[number].accept_answer(sdp) or "")
             case "up":
                 return {"up": await self._up(command["count"], command["limit_s"], command["media"])}
             case "begin":
@@ -94,20 +92,5 @@ class Ends:
         return {name: sum(getattr(one, name) for one in stats) for name in COUNTED}
 
 
-def _text(outcome: str | Failure) -> str:
-    if isinstance(outcome, Failure):
-        raise RuntimeError(f"the bench's own call failed: {outcome}")
-    return outcome
-
-
-async def _main() -> None:
-    many_files()
-    ends = Ends()
-    try:
-        await obeying(ends.obey)
-    finally:
-        await ends.close()
-
-
 if __name__ == "__main__":
-    sys.exit(asyncio.run(_main()))
+    obeyed(Ends)

@@ -83,7 +83,8 @@ async def measured(progress: Callable[[str], None], size: Size) -> dict[str, obj
         for run in range(1, size.runs + 1):
             progress(f"scrape: run {run} of {size.runs}, lag of those peers without and with scrapes")
             rows.append(await lags(ends, http, size.seconds))
-    return {**told, "peer_lag": {name: summary([row[name] or 0.0 for row in rows]) for name in rows[0]}}
+    lag = {name: summary([told_s for row in rows if (told_s := row[name]) is not None]) for name in rows[0]}
+    return {**told, "peer_lag": lag}
 
 
 def measure(progress: Callable[[str], None], *, quick: bool = False) -> dict[str, object]:

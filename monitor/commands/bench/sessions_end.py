@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from collections.abc import Mapping
 from typing import Any
 
-from monitor.commands.bench.child import Usage, many_files, obeying
+from monitor.commands.bench.child import Usage, obeyed
 from monitor.commands.bench.figures import spread
 from monitor.facts.clock import SystemClock
 from monitor.genesys.auth import StaticToken
@@ -85,14 +84,5 @@ class Sessions:
             await asyncio.sleep(PING_EVERY_S)
 
 
-async def _main() -> None:
-    many_files()
-    sessions = Sessions()
-    try:
-        await obeying(sessions.obey)
-    finally:
-        await sessions.close()
-
-
 if __name__ == "__main__":
-    sys.exit(asyncio.run(_main()))
+    obeyed(Sessions)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaBlackhole
 from aiortc.mediastreams import AudioStreamTrack
 
-from monitor.commands.bench.child import Usage, many_files, obeying
+from monitor.commands.bench.child import Usage, obeyed
 
 LOOK_S = 0.02
 
@@ -99,14 +98,5 @@ class StockEnds:
         }
 
 
-async def _main() -> None:
-    many_files()
-    ends = StockEnds()
-    try:
-        await obeying(ends.obey)
-    finally:
-        await ends.close()
-
-
 if __name__ == "__main__":
-    sys.exit(asyncio.run(_main()))
+    obeyed(StockEnds)

@@ -163,7 +163,7 @@ def _pair(told: Told | None) -> str:
 
 def _detection(told: Told) -> str:
     rows = []
-    for row in told["drop_detection_seconds"].values():
+    for row in told["faults"].values():
         real = "; ".join(f"{who}: {_cell(limit['seconds'])} s" for who, limit in row["real_softphone"].items())
         rows.append((row["fault"], row["median"], max(row["all"], default=None), len(row["all"]), real or NONE))
     return _table(

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -35,20 +35,32 @@ class Worker:
             with contextlib.suppress(ConnectionError):  # it has ended: so its answer will tell
                 self._in.write(json.dumps({"do": do, **details}).encode() + b"\n")
                 await self._in.drain()
-            line = await self._out.readline()
-        if not line:
-            raise WorkerError(f"{self._name} has ended while it was asked to {do}; its own words are above")
-        answer: dict[str, Any] = json.loads(line)
+            answer = await self.heard()
         if "error" in answer:
             raise WorkerError(f"{self._name} could not {do}: {answer['error']}")
         return answer
 
+    async def heard(self) -> dict[str, Any]:
+        """The next line it says, such as the one that some say unasked when they are ready. Raises WorkerError."""
+        line = await self._out.readline()
+        if not line:
+            raise WorkerError(f"{self._name} has ended; its own words are above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
 
 @asynccontextmanager
-async def worker(module: str, *arguments: str) -> AsyncIterator[Worker]:
-    """A module of this package as a process, ended with the block by the end of its stdin."""
+async def worker(module: str, *arguments: str, before: Sequence[str] = ()) -> AsyncIterator[Worker]:
+    """A module of this package as a process; before: a command that runs it, such as `ip netns exec NAME`."""
+    async with spoken_to(module, *before, sys.executable, "-m", f"{PACKAGE}.{module}", *arguments) as process:
+        yield process
+
+
+@asynccontextmanager
+async def spoken_to(name: str, *command: str) -> AsyncIterator[Worker]:
+    """A program that answers each line of JSON with one, ended with the block by the end of its stdin."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"{PACKAGE}.{module}", *arguments),
+        *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LINE_BYTES,
@@ -56,7 +68,7 @@ async def worker(module: str, *arguments: str) -> AsyncIterator[Worker]:
     )
     assert process.stdin is not None
     try:
-        yield Worker(module, process)
+        yield Worker(name, process)
     finally:
         process.stdin.close()
         try:

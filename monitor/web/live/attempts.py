@@ -107,8 +107,10 @@ class Attempts:
 
     def merge(self, older: Attempts) -> None:
         """Take in what another one knows, of another time."""
-        for name, log in self._logs.items():
-            known = older._logs.get(name, _Log())
+        for name, known in older._logs.items():
+            log = self._logs.get(name)
+            if log is None or not known.recent:
+                continue
             log.recent = sorted((*known.recent, *log.recent), key=_time)[-MOST:]
             log.failures = sorted((*known.failures, *log.failures), key=_time)[-MOST:]
             log.failed += known.failed

@@ -35,14 +35,16 @@ def restore(data: LiveData, journal: Journal, until_wall_s: float, stop: threadi
 
 
 def _slice(data: LiveData, journal: Journal, start_s: float, end_s: float, stop: threading.Event) -> None:
-    told = Attempts(data.options.probes)
+    told: Attempts | None = None  # most slices of a young journal are empty, and a fleet has hundreds of logs
     for batch in _batches(journal.facts(start_s, end_s)):
         data.restore(batch)
+        told = told or Attempts(data.options.probes)
         for fact in batch:
             told.add(fact)
         if stop.wait(PAUSE_S):
             break
-    data.merge(told)
+    if told is not None:
+        data.merge(told)
 
 
 def _slices(first_s: float, until_s: float) -> Iterator[tuple[float, float]]:

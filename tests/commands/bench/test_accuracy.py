@@ -7,7 +7,8 @@ import json
 import pytest
 
 from monitor.commands.bench import accuracy
-from monitor.commands.bench.accuracy import Line, connect_through, measure_media, through, worker
+from monitor.commands.bench.accuracy import Line, connect_through, measure_media, through
+from monitor.commands.bench.workers import worker
 
 SDP = (
     "v=0\r\nm=audio 40000 UDP/TLS/RTP/SAVPF 111\r\n"

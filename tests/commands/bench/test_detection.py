@@ -21,6 +21,18 @@ def test_a_row_has_all_values_and_their_median_beside_the_real_clients() -> None
     assert all(one["source"] for one in told["real_softphone"].values())
 
 
+def test_a_cut_stands_beside_chromiums_disconnected_and_failed() -> None:
+    for fault in ("udp_cut_both_ways", "udp_cut_towards_us"):
+        real = row(FAULTS[fault], [1.9])["real_softphone"]
+        assert [one["seconds"] for one in real.values()] == [7.6, 17.6]
+
+
+def test_a_figure_of_another_fault_says_so() -> None:
+    frozen = row(FAULTS["frozen_server"], [9.0])["real_softphone"]
+    assert [one["seconds"] for one in frozen.values()] == [58.0, 35.0]
+    assert all("a frozen server is the same" in one["source"] for one in frozen.values())
+
+
 def test_what_nobody_noticed_has_no_median_and_what_was_not_measured_no_figure() -> None:
     told = row(FAULTS["udp_cut_from_us"], [])
     assert (told["median"], told["all"], told["real_softphone"]) == (None, [], {})

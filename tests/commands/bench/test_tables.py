@@ -64,7 +64,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
         },
         "rtt_error_seconds": {"rows": [{"round_trip": 0.02, "stall": 0.03, "calls": 150, "stun": rtt}]},
         "drop_detection_seconds": {
-            "drop_detection_seconds": {
+            "faults": {
                 "abort": {"fault": "TCP reset", "median": None, "all": [], "real_softphone": {"any": {"seconds": 0.0}}}
             }
         },

@@ -29,7 +29,9 @@ def _saturated(signs: Signs) -> Judged:
     stun = signs.stun.share(signs.stun.bad, signs.stun.during(found))
     edge = signs.edge.share(signs.edge.bad, signs.edge.during(found))
     bad = signs.pings.count(signs.pings.bad, here) + signs.fetch.count(signs.fetch.bad, fetch_here)
-    path = flat(edge, 0.9) * max(flat(stun), 0.0 if edge is None else 0.7)  # STUN may have a trouble of its own
+    tcp_here = signs.tcp.during(found)
+    tcp = flat(signs.tcp.share(signs.tcp.bad, tcp_here), 1.0)
+    path = tcp * flat(edge, 0.9) * max(flat(stun), 0.0 if edge is None else 0.7)  # STUN may have a trouble of its own
     score = grade(bad, 1.0, 3.0) * grade(fetch, 0.05, 0.3, 0.7) * path * everywhere(signs.pings, found)
     timeouts = lost.of_reasons(signs.evidence, lost.OWN_NOTICE)
     ours = int((timeouts & within(signs.evidence.drops.noticed_s, found.at(None, 10.0, 120.0))).sum())
@@ -37,6 +39,7 @@ def _saturated(signs: Signs) -> Judged:
         f"{signs.pings.told(here)}, {signs.at_sites(found.sites(), signs.pings)}",
         signs.fetch.told(fetch_here) if fetch is not None else "no ICE-server fetch was measured meanwhile",
         f"STUN meanwhile: {stun:.0%} late or lost" if stun is not None else "STUN was not measured meanwhile",
+        *([f"{signs.tcp.told(tcp_here)}: the path itself"] if tcp_here.any() else []),
         f"{ours} softphones gave up for missed pings then",
     ]
     return Judged(score, tuple(evidence))

@@ -14,13 +14,21 @@ LOST: Attempt = (None, "timeout")
 TROUBLE = (1200.0, 1500.0)
 
 
-def told(*, fetch: Attempt = (6.0, "ok"), stun: Attempt = (0.022, "ok"), edge: Attempt = (0.02, "ok")) -> Diagnosis:
-    """Pings are late for five minutes; the rest is as given meanwhile."""
+def told(
+    *,
+    fetch: Attempt = (6.0, "ok"),
+    stun: Attempt = (0.022, "ok"),
+    edge: Attempt = (0.02, "ok"),
+    tcp: Attempt | None = None,
+) -> Diagnosis:
+    """Pings are late for five minutes; the rest is as given meanwhile. tcp None: the kernel does not tell."""
     builder = EvidenceBuilder()
     regular(builder, signals.WS_RTT, between(*TROUBLE, LATE, 0.025))
     regular(builder, signals.ICE_SERVERS, between(*TROUBLE, fetch, 0.05), phase_s=9.0)
     regular(builder, signals.STUN_RTT, between(*TROUBLE, stun, 0.022), target="stun/udp", phase_s=11.0)
     regular(builder, signals.EDGE_RTT, between(*TROUBLE, edge, 0.02), phase_s=13.0)
+    if tcp is not None:
+        regular(builder, signals.TCP_RTT, between(*TROUBLE, tcp, 0.018))
     return diagnose(builder.build(), Rules())
 
 
@@ -36,6 +44,17 @@ def test_fetches_that_stay_quick_do_not_fit() -> None:
 
 def test_a_bad_path_explains_late_pings_without_the_service() -> None:
     assert told(stun=LOST, edge=LATE).cause != "signalling_saturated"
+
+
+def test_a_flat_tcp_round_trip_is_told_and_takes_nothing_away() -> None:
+    found = told(tcp=(0.018, "ok"))
+    assert found.cause == "signalling_saturated"
+    assert found.causes[0].score == told().causes[0].score
+    assert "TCP round trip: flat at 18 ms (p95), 0 of 10 attempts failed: the path itself" in found.causes[0].evidence
+
+
+def test_pings_that_are_late_as_their_tcp_is_are_the_paths() -> None:
+    assert told(tcp=(2.5, "ok")).cause != "signalling_saturated"
 
 
 def test_stun_alone_may_have_a_trouble_of_its_own() -> None:
