@@ -184,7 +184,7 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="SECTION",
-            help="cpu, scale, accuracy, detection, scrape, analysis or simulator; repeatable. By default all of them.",
+            help="cpu, scale, accuracy, detection, distrust, scrape, analysis or simulator; repeatable. By default all.",
         ),
     ] = None,
     quick: Annotated[

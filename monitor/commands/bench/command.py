@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from monitor.commands.bench import accuracy, analysis, cpu, detection, scale, scrape, simulator
+from monitor.commands.bench import accuracy, analysis, cpu, detection, distrust, scale, scrape, simulator
 from monitor.commands.bench.tables import tables
 from monitor.commands.interruptible import sigterm_as_ctrl_c
 from monitor.facts.clock import SystemClock, rfc3339
@@ -50,6 +50,10 @@ def _detection(progress: Progress, quick: bool) -> Found:
     return {"drop_detection_seconds": found}
 
 
+def _distrust(progress: Progress, quick: bool) -> Found:
+    return {"self_distrust": distrust.measure(progress, quick=quick)}
+
+
 def _scrape(progress: Progress, quick: bool) -> Found:
     return {"scrape_seconds": scrape.measure(progress, quick=quick)}
 
@@ -71,6 +75,7 @@ SECTIONS: Mapping[str, Callable[[Progress, bool], Found]] = {
     "scale": _scale,
     "accuracy": _accuracy,
     "detection": _detection,
+    "distrust": _distrust,
     "scrape": _scrape,
     "analysis": _analysis,
     "simulator": _simulator,

@@ -171,6 +171,22 @@ def _detection(told: Told) -> str:
     )
 
 
+def _distrust(told: Told) -> str:
+    calm = f"{_cell(told['calm_risen_s'])} of {_cell(told['calm_s'])} s"
+    words = (
+        f"{told['softphones']} calls; a busy loop shares the monitor's one processor for {_cell(told['hogged_s'])} s."
+    )
+    rows = [
+        ("calm: distrusted itself", calm, ""),
+        ("hogged: distrusted itself in", f"{told['rose']} of {told['runs']} runs", ""),
+        ("after, median s", _median(told["rose_s"]), _range(told["rose_s"])),
+        ("trusted itself again, median s after the end", _median(told["fell_s"]), _range(told["fell_s"])),
+        ("drops told meanwhile", told["drops"], ""),
+        ("verdict on the job that ran just then", told["verdict"], ""),
+    ]
+    return f"{words}\n\n{_table(('what', 'figure', 'range and number of runs'), rows)}"
+
+
 def _scrape(told: Told) -> str:
     head = ("format", "median, ms", "p99, ms", "largest, ms", "series", "KB")
     rows = [
@@ -222,6 +238,7 @@ TABLES: Mapping[str, tuple[str, Callable[[Told], str]]] = {
     "consent_only": ("Peers that hold consent only (`scale`)", _idle),
     "rtt_error_seconds": ("Errors against a known delay (`accuracy`)", _accuracy),
     "drop_detection_seconds": ("How soon a fault is noticed (`detection`)", _detection),
+    "self_distrust": ("When it does not trust itself (`distrust`)", _distrust),
     "scrape_seconds": ("A scrape (`scrape`)", _scrape),
     "analyze_seconds": ("A verdict over a year (`analysis`)", _analyze),
     "simulator_sessions": ("Sessions of the simulator (`simulator`)", _sessions),

@@ -68,6 +68,18 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
                 "abort": {"fault": "TCP reset", "median": None, "all": [], "real_softphone": {"any": {"seconds": 0.0}}}
             }
         },
+        "self_distrust": {
+            "softphones": 10,
+            "calm_s": 600.0,
+            "calm_risen_s": 0.0,
+            "hogged_s": 20.0,
+            "rose": 5,
+            "runs": 5,
+            "rose_s": {"median": 3.0, "runs": [3.0]},
+            "fell_s": {"median": None, "runs": []},
+            "drops": 0.0,
+            "verdict": "open",
+        },
         "scrape_seconds": {"agents": 150, "text": form, "openmetrics": form, "peer_lag": lag},
         "analyze_seconds": {
             "weeks": 52,
@@ -82,7 +94,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
         "failed": {"cpu": "why"},
     }
     blocks = [block.splitlines() for block in tables(found).split("\n\n") if block.startswith("|")]
-    assert len(blocks) == 10
+    assert len(blocks) == 11
     for lines in blocks:
         assert {line.count(" | ") for line in lines} == {lines[0].count(" | ")}, lines[0]
 
