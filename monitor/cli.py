@@ -184,7 +184,7 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="SECTION",
-            help="cpu, scale, accuracy, detection, distrust, scrape, analysis or simulator; repeatable. By default all.",
+            help="cpu, scale, accuracy, detection, distrust, scrape, analysis, simulator; repeatable; by default all.",
         ),
     ] = None,
     quick: Annotated[
