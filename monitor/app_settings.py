@@ -101,7 +101,7 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
 
 
 def _media_processes(settings: Settings) -> tuple[str, ...]:
-    return media_processes(settings.fleet, processors())
+    return media_processes(settings, processors())
 
 
 def product_version() -> str:

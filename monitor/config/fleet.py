@@ -1,4 +1,7 @@
-"""What `fleet` asks for, carried out on the settings: call probes for so many softphones, and how many processes."""
+"""What `fleet` asks for, carried out on the settings: call probes for so many softphones, and how many processes.
+
+The links to the processes that come of it are in probes/fleet.py.
+"""
 
 from __future__ import annotations
 
@@ -36,17 +39,19 @@ def _repeated(calls: list[CallProbe], settings: Settings) -> Iterator[CallProbe]
             yield first.model_copy(update={"name": f"{first.name}/{agent.name}", "agent": agent.name})
 
 
-def shard_count(fleet: Fleet, processors: int) -> int:
-    """How many media processes: a number as it is given, `auto` as many as are needed and have a processor each."""
+def shard_count(fleet: Fleet, calls: int, processors: int) -> int:
+    """How many media processes: a number as it is given, `auto` as many as `calls` need, each on a processor."""
     if fleet.shards != "auto":
         return fleet.shards
-    return max(1, min(processors, math.ceil(fleet.agents / PEERS_PER_SHARD)))
+    return max(1, min(processors, math.ceil(calls / PEERS_PER_SHARD)))
 
 
-def media_processes(fleet: Fleet, processors: int) -> tuple[str, ...]:
+def media_processes(settings: Settings, processors: int) -> tuple[str, ...]:
     """Their names, in order; the canaries' process is the last."""
-    shards = tuple(f"shard{index}" for index in range(shard_count(fleet, processors)))
-    return (*shards, CANARY) if fleet.canaries else shards
+    calls = sum(isinstance(probe, CallProbe) for probe in settings.probes)
+    count = shard_count(settings.fleet, max(settings.fleet.agents, calls), processors)
+    shards = tuple(f"shard{index}" for index in range(count))
+    return (*shards, CANARY) if settings.fleet.canaries else shards
 
 
 def process_of_agents(settings: Settings, processes: Sequence[str]) -> dict[str, int]:

@@ -256,11 +256,12 @@ class Calendar(Part):
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """How one agent's signalling session keeps alive and reconnects. detect_after_s None: as the real client."""
+    """How an agent's signalling session keeps alive and reconnects; the defaults are the real client's."""
 
     keepalive: Keepalive = "client"
     reconnect_jitter: bool = False
     detect_after_s: float | None = None
+    watch_silence: bool = False
 
 
 class Settings(Part):
@@ -298,7 +299,7 @@ class Settings(Part):
         """How the agent's session behaves: its signalling probe decides, else the agent's own `keepalive`."""
         for probe in self.probes:
             if isinstance(probe, SignallingProbe) and probe.agent == agent:
-                return SessionOptions(probe.keepalive, probe.reconnect_jitter, probe.detect_after_s)
+                return SessionOptions(probe.keepalive, probe.reconnect_jitter, probe.detect_after_s, probe.watch)
         own = next((a.keepalive for a in self.agents if a.name == agent), None)
         return SessionOptions(own or "client")
 

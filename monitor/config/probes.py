@@ -119,8 +119,14 @@ class SignallingProbe(_Probe):
         validation_alias="detect_after",
         serialization_alias="detect_after",
         description="Give up on a silent connection after this time instead of the real client's 58 s or 35 s. "
-        "Default `none`: as the real client. This only ends the session sooner: a silence is told within 9 s in any "
-        "case (`softphone_signalling_silent`).",
+        "Default `none`: as the real client. This only ends the session sooner: with `watch` a silence is told within "
+        "9 s in any case.",
+    )
+    watch: Flag = Field(
+        default=True,
+        description="Tell a silence within 9 s (`softphone_signalling_silent`), by a ping after 4 s of quiet that the "
+        "real client does not send: a proxy that cuts idle connections will not cut this one. With `false`, and for "
+        "agents without a signalling probe, the session is as quiet as a real softphone's.",
     )
     interval_s: Interval = interval(30.0)
     timeout_s: Timeout = timeout(15.0)
@@ -175,6 +181,12 @@ class CallProbe(_Probe):
     answer: Literal["any", "none"] | None = Field(
         default=None,
         description="`any`: answer every call offered; `none`: leave every call alone. Or `dial`.",
+    )
+    media: Literal["talk", "dtx", "idle"] = Field(
+        default="talk",
+        description="`talk`: 50 packets a second both ways. `dtx`: we send 2.5 packets a second, as in silence. "
+        "`idle`: nothing is sent, and the answer says `inactive`: ICE consent alone, as an agent who waits with a "
+        "persistent connection; without media there is no RTT, jitter, loss or MOS. A canary always talks.",
     )
     hold_across: Literal["publish"] | None = Field(
         default=None,

@@ -90,11 +90,11 @@ class ConnectionChanged(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceObserved(Observation):
-    """A signalling session fell silent by our own watch, or was heard again. It stands in both cases: this is no drop.
+    """A signalling session or a call fell silent by our own watch, or was heard again. It stands: this is no drop.
 
     seconds: since the last sign of life, or, at the end, how long the silence was. where: `path` (what we sent is not
-    acknowledged by TCP), `server` (it is, and nobody answers), "" where that cannot be told. A silence that ends in a
-    drop is ended by that one's ConnectionChanged.
+    acknowledged by TCP), `server` (it is, and nobody answers), "" where that cannot be told. layer: signalling or
+    media. A silence that ends in a drop is ended by that one's ConnectionChanged, or Disconnected.
     """
 
     kind: ClassVar[str] = "silence"
@@ -102,6 +102,8 @@ class SilenceObserved(Observation):
     silent: bool
     seconds: float
     where: str = ""
+    layer: Layer = Layer.SIGNALLING
+    conversation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +242,7 @@ class OwnLagObserved(Observation):
     steal_ratio: float | None = None  # share of the machine's processor time that its hypervisor gave away; main's only
     slots_due: int = 0  # 20 ms slots of media to be sent
     slots_missed: int = 0  # of them, those not sent for being late
-    socket_drops: int = 0  # datagrams dropped by the kernel, as we had not read those before them
+    socket_drops: int = 0  # datagrams lost at a full socket of ours, received or to be sent
     gc_pauses_s: tuple[float, ...] = ()
     executor_queue: int | None = None  # jobs of the default executor that wait for a thread
     dns_lookups_s: tuple[float, ...] = ()  # those answered

@@ -48,7 +48,7 @@ class ConnectionOptions:
     name: str = "agent"
     keepalive: str = "client"
     detect_after_s: float | None = None
-    watch_silence: bool = True
+    watch_silence: bool = False
     resource: str = ""
     topics: tuple[str, ...] = ("v2.users.{id}.conversations",)
     backoff: BackoffOptions = field(default_factory=BackoffOptions)

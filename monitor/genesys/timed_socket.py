@@ -8,7 +8,6 @@ import logging
 import socket
 import ssl
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +32,7 @@ from websockets.uri import parse_uri
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Failure, Reason, failure, reason_of_status
 from monitor.genesys.events import CertificateSeen, PhaseTimed
+from monitor.genesys.name_look_up import look_up
 from monitor.genesys.network_errors import reason_of_os_error
 from monitor.genesys.tcp_info import TcpInfo, read_tcp_info
 from monitor.genesys.trust import trusting_the_system
@@ -154,7 +154,7 @@ async def _open(
     parts = urlsplit(options.url)
     secure = parts.scheme == "wss"
     tls = options.ssl_context or trusting_the_system() if secure else None
-    addresses = await _resolve(parts.hostname or "", parts.port or (443 if secure else 80))
+    addresses = await look_up(parts.hostname or "", parts.port or (443 if secure else 80))
     phases.begin("tcp")
     sock = await _connect(addresses, options.interface)
     phases.done()
@@ -172,35 +172,6 @@ async def _open(
             on_certificate(CertificateSeen(expires_wall_s))
     phases.begin("upgrade")
     return await _upgrade(websocket, options, phases)
-
-
-async def _resolve(host: str, port: int) -> list[Any]:
-    """Look a name up in a daemon thread: the loop's own executor would keep us from exiting while DNS is dead."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[list[Any]] = loop.create_future()
-
-    def settle(addresses: list[Any], error: OSError | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(addresses)
-        else:
-            done.set_exception(error)
-
-    def look_up() -> None:
-        addresses: list[Any] = []
-        error: OSError | None = None
-        try:
-            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except UnicodeError:
-            error = socket.gaierror(socket.EAI_NONAME, "not a host name")
-        except OSError as failed:
-            error = failed
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, addresses, error)
-
-    threading.Thread(target=look_up, name="dns", daemon=True).start()
-    return await done
 
 
 async def _connect(addresses: list[Any], interface: str | None) -> socket.socket:

@@ -12,6 +12,7 @@ from monitor.facts.clock import Clock
 SO_TIMESTAMPNS = 35  # Linux; Python 3.11's socket module names neither of the two
 SO_RXQ_OVFL = 40
 OWN_LAG_LIMIT_S = 10.0  # a stamp further back than this means that the wall clock was stepped
+DOUBT_S = 0.1  # for so long after a step, what was stamped before it may still be read
 STEP_S = 0.002  # the two clocks moved apart by this much, beyond SLEW of the time between: the wall clock was stepped
 SLEW = 0.001  # twice what adjtime allows
 APART_S = 50e-6  # two readings in a row are about 0.2 us apart
@@ -43,6 +44,7 @@ class Arrivals:
         self.now_mono_s = 0.0  # of the last wake
         self._to_mono_s: float | None = None  # add it to the wall clock to get the monotonic one
         self._trusted = False
+        self._doubt_until_mono_s = 0.0
         self.socket_drops = 0  # datagrams that found the socket's buffer full (SO_RXQ_OVFL), since it was opened
 
     def wake(self) -> None:
@@ -51,7 +53,9 @@ class Arrivals:
         now_mono_s, wall_s = self._both_clocks()
         self.now_mono_s, self._to_mono_s = now_mono_s, now_mono_s - wall_s
         slack_s = STEP_S + SLEW * (now_mono_s - before_mono_s)
-        self._trusted = before is None or abs(self._to_mono_s - before) < slack_s
+        if before is not None and abs(self._to_mono_s - before) >= slack_s:
+            self._doubt_until_mono_s = now_mono_s + DOUBT_S
+        self._trusted = now_mono_s >= self._doubt_until_mono_s
 
     def _both_clocks(self) -> tuple[float, float]:
         """Monotonic and wall seconds of one moment: read again when we lost the processor between the two."""

@@ -18,14 +18,16 @@ from monitor.facts.ice import IceServer, ServerResult
 from monitor.media.ice_consent import INTERVAL_S, Consent
 from monitor.media.ice_gathering import SERVERS_LIMIT, ServerGathering
 from monitor.media.ice_question import Question
+from monitor.media.impairment import fall_silent, impair
 from monitor.media.interfaces import HostAddress, host_addresses
-from monitor.media.private_names import fall_silent, impair
+from monitor.media.peer_events import PeerOptions
 from monitor.media.udp_transport import open_udp
 
 GATHER_CAP_S = 40.0  # Chromium 156 gives a dead server 39.9 s
 FIRST_CANDIDATE_LIMIT_S = 15.0  # without any candidate there is nothing to answer with: as long as checks may take
 CONSENT_INTERVAL_S = INTERVAL_S
 OPEN_QUESTIONS = 32  # consent checks whose answer still counts
+DEFAULTS = PeerOptions()
 
 
 class IceConnection(Connection):
@@ -43,9 +45,9 @@ class IceConnection(Connection):
         self.clock: Clock = SystemClock()
         self.interface: str | None = None
         self.servers: Sequence[IceServer] = ()
-        self.gather_timeout_s = 5.0
+        self.gather_timeout_s = DEFAULTS.gather_timeout_s
         self.gather_cap_s = GATHER_CAP_S
-        self.consent_timeout_s = 30.0
+        self.consent_timeout_s = DEFAULTS.consent_timeout_s
         self.on_nominated: Callable[[float], None] = lambda at_mono_s: None
         self.on_candidate: Callable[[str], None] = lambda line: None
         self.on_gathered: Callable[[], None] = lambda: None

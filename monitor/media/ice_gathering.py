@@ -198,5 +198,6 @@ async def _refusal(address: Address, interface: str | None, clock: Clock) -> Non
         wire.send(bytes(request))
         while True:
             await wire.receive()
+            await asyncio.sleep(0)  # a flood must not keep the loop
     finally:
         await wire.close()

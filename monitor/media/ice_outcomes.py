@@ -1,12 +1,13 @@
-"""What became of asking one STUN or TURN server, told from the error that ended it. Pure: probes and calls agree."""
+"""What became of asking one STUN or TURN server, told from the error that ended it: probes and calls agree."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aioice import stun
 
-from monitor.facts.ice import ServerOutcome
+from monitor.facts.ice import ServerOutcome, ServerResult
 from monitor.media.resolver import ResolveError
 from monitor.media.wires import TlsError
 
@@ -52,6 +53,13 @@ def detail_of(error: Exception, doing: str, timeout_s: float) -> str:
         error = ResponseError(error.response)
     words: Any = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(words).split())[:DETAIL_CHARS]
+
+
+def failures_of(results: Sequence[ServerResult]) -> str:
+    """One line for a person that names each server that failed, and why; empty when none did."""
+    failed = [one for one in results if one.outcome is not ServerOutcome.OK]
+    told = "; ".join(f"{one.scheme} {one.server} {one.transport}: {one.outcome} ({one.detail})" for one in failed)
+    return f"{len(failed)} of {len(results)} ICE servers failed: {told}" if failed else ""
 
 
 def _outcome_of_code(code: int) -> ServerOutcome:

@@ -37,7 +37,8 @@ class Received:
         """LSR and DLSR of the last sender report; zeroes before the first."""
         if not self.report_lsr:
             return 0, 0
-        return self.report_lsr, min(int((now_mono_s - self.report_mono_s) * 65536), 0xFFFFFFFF)
+        since_s = max(0.0, now_mono_s - self.report_mono_s)  # a stamp may be a little ahead of our own reading
+        return self.report_lsr, min(int(since_s * 65536), 0xFFFFFFFF)
 
 
 class LeanMedia:
@@ -75,7 +76,6 @@ class LeanMedia:
         self._report_slot = 0
         self._last_slot: int | None = None
         self.packets_sent = self.bytes_sent = self.slots_skipped = 0
-        self.unreadable = 0  # datagrams that were not ours by their SRTP tag, or no RTP at all
 
     def attach(self, transceiver: Any, connection: Any) -> None:
         """Take the place of aiortc's sender and receiver in `transceiver`, whose ICE agent is `connection`."""
@@ -93,6 +93,11 @@ class LeanMedia:
     def rtt_s(self) -> float | None:
         """The last round trip by RTCP."""
         return self._round_trip.seconds
+
+    @property
+    def rtt_mono_s(self) -> float | None:
+        """When its answer arrived."""
+        return self._round_trip.measured_mono_s
 
     def stop(self) -> None:
         """Say RTCP BYE and have no more turns. Idempotent."""
@@ -180,9 +185,9 @@ class LeanMedia:
         at_mono_s = self._clock.mono_s() if arrived_mono_s is None else arrived_mono_s
         report = is_rtcp(data)
         packet = self._srtp.unprotect_rtcp(data) if report else self._srtp.unprotect(data)
-        if packet is None:
-            self.unreadable += 1
-        elif report:
+        if packet is None:  # not of this call by its SRTP tag, or sent again
+            return
+        if report:
             self._rtcp_packet(packet, at_mono_s)
         else:
             self._rtp_packet(packet, at_mono_s)
@@ -193,7 +198,6 @@ class LeanMedia:
         sound = second & 0x7F in self._received.payload_types
         reception = self._received.reception
         if size is None or not (sound or ssrc == reception.ssrc) or not self._received.payload_types:
-            self.unreadable += 1
             return
         reception.packet(ssrc, sequence, timestamp, at_mono_s, size=size, spaced=sound)
         self._on_rtp(at_mono_s)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from monitor.media.opus_sample import PACKET_S
 from monitor.media.pacing import SUB_SLOTS, Grid, slots_of
-
-ROUND_S = 0.25
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +33,7 @@ class Ticker:
         self._portions: tuple[dict[Ticked, None], ...] = tuple({} for _ in range(SUB_SLOTS))
         self._grid = Grid(loop.time(), PACKET_S)
         self._timer: asyncio.TimerHandle | None = None
+        self._failing: WeakSet[Ticked] = WeakSet()
 
     def add(self, ticked: Ticked) -> None:
         """Give `ticked` its turn in the least crowded quarter from now on."""
@@ -65,12 +63,18 @@ class Ticker:
                 try:
                     ticked.slot(slot)
                 except Exception:
-                    log.exception("a call could not take its turn and is left out from now on")
-                    self.remove(ticked)
+                    self._failed(ticked, slot)
         if any(self._portions):
             self._wait()
         else:
             self._timer = None
+
+    def _failed(self, ticked: Ticked, slot: int) -> None:
+        """A mistake of ours: a slot missed, and said once a call. The next slot may well succeed."""
+        if ticked not in self._failing:
+            self._failing.add(ticked)
+            log.exception("a call could not take its turn")
+        ticked.missed(range(slot, slot + 1))
 
     def _skip(self, skip: range) -> None:
         for portion, members in enumerate(self._portions):
@@ -79,37 +83,6 @@ class Ticker:
                 ticked.missed(slots)
 
 
-class Rounds:
-    """Looks after every call of an event loop a few times a second, by one timer for all of them."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._visits: dict[Callable[[], None], None] = {}
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, visit: Callable[[], None]) -> None:
-        """Call `visit` every ROUND_S until it is removed."""
-        self._visits[visit] = None
-        if self._timer is None:
-            self._timer = self._loop.call_later(ROUND_S, self._go)
-
-    def remove(self, visit: Callable[[], None]) -> None:
-        """No more visits. Idempotent."""
-        self._visits.pop(visit, None)
-        if not self._visits and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _go(self) -> None:
-        self._timer = self._loop.call_later(ROUND_S, self._go)
-        for visit in tuple(self._visits):
-            try:
-                visit()
-            except Exception:
-                log.exception("a call could not be looked after")
-
-
-_ROUNDS: WeakKeyDictionary[asyncio.AbstractEventLoop, Rounds] = WeakKeyDictionary()
 _TICKERS: WeakKeyDictionary[asyncio.AbstractEventLoop, Ticker] = WeakKeyDictionary()
 
 
@@ -119,11 +92,3 @@ def ticker() -> Ticker:
     if loop not in _TICKERS:
         _TICKERS[loop] = Ticker(loop)
     return _TICKERS[loop]
-
-
-def rounds() -> Rounds:
-    """The running loop's one round."""
-    loop = asyncio.get_running_loop()
-    if loop not in _ROUNDS:
-        _ROUNDS[loop] = Rounds(loop)
-    return _ROUNDS[loop]

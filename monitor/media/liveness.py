@@ -31,7 +31,11 @@ class Loss:
 
 
 class _Sign:
-    """A kind of sign of life: when the last came, and how long since then we were not there to notice the next."""
+    """A kind of sign of life: when the last was read, and how long since then we were not there to notice the next.
+
+    Not when it arrived: after a stall of our own what waits is read oldest first, and what is still to be read is no
+    silence.
+    """
 
     def __init__(self) -> None:
         self.at_mono_s = 0.0
@@ -49,13 +53,16 @@ class Liveness:
 
     def __init__(self, options: PeerOptions) -> None:
         self._options = options
+        self._silence_limit_s = options.silence_timeout_s
         self._started_mono_s: float | None = None
         self._ice_mono_s: float | None = None
         self._dtls_mono_s: float | None = None
         self._rtp_mono_s: float | None = None
         self._evaluated_mono_s: float | None = None
+        self._set_up = _Sign()
         self._media = _Sign()
         self._answer = _Sign()
+        self._answered_mono_s: float | None = None
         self.reach = Reach.CONNECTED
         self._resumed_mono_s = 0.0
         self._unreceived = False
@@ -67,23 +74,29 @@ class Liveness:
         known = (self._started_mono_s, self._ice_mono_s, self._dtls_mono_s, self._rtp_mono_s)
         return max((moment for moment in known if moment is not None), default=None)
 
+    def ignore_silence(self) -> None:
+        """Nobody is expected to send: as if the options had no `silence_timeout_s`."""
+        self._silence_limit_s = 0.0
+
     def started(self, at_mono_s: float) -> None:
         """Both descriptions are there: checks begin."""
         self._started_mono_s = at_mono_s
+        self._set_up.came(at_mono_s)
 
     def ice_completed(self, at_mono_s: float) -> None:
         """A pair was nominated."""
         self._ice_mono_s = at_mono_s
+        self._set_up.came(at_mono_s)
 
     def dtls_connected(self, at_mono_s: float) -> None:
         """Media may flow."""
         self._dtls_mono_s = at_mono_s
         self._media.came(at_mono_s)
 
-    def rtp(self, at_mono_s: float) -> bool:
-        """A packet came. True when that ends a silence which was reported as a loss."""
+    def rtp(self, at_mono_s: float, read_mono_s: float) -> bool:
+        """A packet that came then is read now. True when that ends a silence which was reported as a loss."""
         self._rtp_mono_s = at_mono_s
-        self._media.came(at_mono_s)
+        self._media.came(read_mono_s)
         if self._unreceived:
             return False
         resumed, self.silent = self.silent, False
@@ -93,7 +106,7 @@ class Liveness:
 
     def unreceived(self, seconds: float, until_mono_s: float) -> Loss | None:
         """By its report the other side had received nothing of ours for so long until then. The loss, once each."""
-        limit_s = self._options.silence_timeout_s
+        limit_s = self._silence_limit_s
         seconds = min(seconds, until_mono_s - self._resumed_mono_s)  # what was before is told already
         if self.silent or not limit_s or seconds < limit_s:
             return None
@@ -116,7 +129,7 @@ class Liveness:
         before, self._evaluated_mono_s = self._evaluated_mono_s, now_mono_s
         if before is None:
             return False
-        for sign in (self._media, self._answer):
+        for sign in (self._set_up, self._media, self._answer):
             sign.absent_s += max(0.0, now_mono_s - max(before, sign.at_mono_s) - LATE_S)
         return now_mono_s - before <= STALL_S
 
@@ -130,8 +143,10 @@ class Liveness:
         """What `reach` has changed to; answered_mono_s: the last STUN answer. FAILED is told once and stays."""
         if self._dtls_mono_s is None or self.reach is Reach.FAILED:
             return None
-        if answered_mono_s is not None and answered_mono_s > self._answer.at_mono_s:
-            self._answer.came(answered_mono_s)
+        if answered_mono_s is not None and answered_mono_s != self._answered_mono_s:
+            self._answered_mono_s = answered_mono_s
+            late = now_mono_s - answered_mono_s > STALL_S  # it was read after a stall of ours, and so not long ago
+            self._answer.came(now_mono_s if late else answered_mono_s)
         unheard_s = min(self._media.ago_s(now_mono_s), self._answer.ago_s(now_mono_s))
         before, self.reach = self.reach, self._reach_after(unheard_s)
         return None if self.reach is before else self.reach
@@ -143,7 +158,7 @@ class Liveness:
 
     def _silence(self, now_mono_s: float) -> Loss | None:
         assert self._dtls_mono_s is not None
-        limit_s = self._options.silence_timeout_s
+        limit_s = self._silence_limit_s
         if self.silent or not limit_s or self._media.ago_s(now_mono_s) < limit_s:
             return None
         self.silent = True
@@ -153,7 +168,7 @@ class Liveness:
     def _not_set_up(self, now_mono_s: float) -> Loss | None:
         limit_s = self._options.checks_timeout_s
         since_mono_s = self._ice_mono_s if self._ice_mono_s is not None else self._started_mono_s
-        if since_mono_s is None or now_mono_s - since_mono_s < limit_s:
+        if since_mono_s is None or self._set_up.ago_s(now_mono_s) < limit_s:
             return None
         detail = f"not done within {limit_s:g} s"
         if self._ice_mono_s is None:

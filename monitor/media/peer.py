@@ -1,11 +1,10 @@
-"""One WebRTC audio peer: ICE, DTLS and Opus both ways. The only importer of aiortc."""
+"""One WebRTC audio peer: ICE, DTLS and Opus both ways, by aiortc as far as it goes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -24,16 +23,11 @@ from monitor.facts.failures import Failure, Reason, failure
 from monitor.facts.ice import IceServer
 from monitor.media.ice_connection import IceConnection
 from monitor.media.lean_media import LeanMedia
-from monitor.media.lean_ticker import rounds
 from monitor.media.peer_events import MediaStats, PeerEvent, PeerOptions
-from monitor.media.private_names import (
-    connection_of,
-    missing_names,
-    nominated_socket,
-    sockets_of,
-    use_connection_class,
-)
+from monitor.media.peer_stats import media_stats, socket_drops
+from monitor.media.private_names import connection_of, missing_connection_names, missing_names, use_connection_class
 from monitor.media.progress import Progress
+from monitor.media.rounds import rounds
 from monitor.media.sdp_text import (
     CANDIDATE_LIMIT,
     END_OF_CANDIDATES,
@@ -73,14 +67,20 @@ class Peer:
         self._ice_servers = tuple(ice_servers)
         self._clock = clock
         self._options = options or PeerOptions()
-        self._on_event = on_event
         self._on_candidate = on_candidate
         self._trickling = False
-        self._progress = self._new_progress(heard=self._options.media != "idle")
+        self._progress = Progress(self._options, on_event, clock)
+        if self._options.media == "idle":
+            self._progress.expect_no_sound()
         self._media: LeanMedia | StockMedia = LeanMedia(
-            clock, self._rtp, self._far_end, dtx=self._options.media == "dtx", canary=self._options.canary
+            clock,
+            self._progress.rtp,
+            self._progress.far_end,
+            dtx=self._options.media == "dtx",
+            canary=self._options.canary,
         )
         self._pc: RTCPeerConnection | None = None
+        self._socket_drops = 0
         self._early: list[str] = []  # candidates that came before the description they belong to
         self._candidates = 0
         self._remote_set = False
@@ -89,11 +89,12 @@ class Peer:
 
     async def answer(self, offer_sdp: str) -> str | Failure:
         """The SDP answer (ICE controlled, DTLS active) with every candidate in it; checks have begun by then."""
+        unfit = _unfit("answer")
+        if unfit is not None:
+            return unfit
         description = checked_description(offer_sdp)
         if isinstance(description, Failure):
             return description
-        if direction_of(description) in ("recvonly", "inactive"):
-            self._progress = self._new_progress(heard=False)
         taken = await self._take(description, "offer")
         if taken is not None:
             return taken
@@ -101,6 +102,9 @@ class Peer:
 
     async def offer(self, mid: str = "audio") -> str | Failure:
         """The SDP offer (ICE controlling, DTLS actpass) of a far end, its one section named `mid`, candidates in it."""
+        unfit = _unfit("offer")
+        if unfit is not None:
+            return unfit
         try:
             pc = await self._opened()
             offer = await pc.createOffer()
@@ -140,25 +144,9 @@ class Peer:
 
     def stats(self) -> MediaStats:
         """Counters so far; a new value each time."""
-        media, codec = self._media, self._media.codec
         connection = self._connection if self._pc is not None else None
-        return MediaStats(
-            packets_received=media.reception.packets_received,
-            packets_lost=media.reception.packets_lost,
-            packets_sent=media.packets_sent,
-            slots_skipped=media.slots_skipped,
-            jitter_s=media.reception.jitter_s,
-            rtt_s=media.rtt_s,
-            last_rtp_mono_s=media.reception.last_mono_s,
-            bytes_received=media.reception.bytes_received,
-            bytes_sent=media.bytes_sent,
-            stun_rtt_s=getattr(connection, "rtt_s", None),
-            arrival_clock="kernel" if _kernel_stamps(connection) else "callback",
-            socket_drops=_socket_drops(connection),
-            audible_frames=None if codec is None else codec.audible_frames,
-            silent_frames=None if codec is None else codec.silent_frames,
-            decode_errors=None if codec is None else codec.decode_errors,
-        )
+        self._socket_drops = max(self._socket_drops, socket_drops(connection))  # a closed socket's count is gone
+        return media_stats(self._media, connection, self._socket_drops)
 
     def impair(self, fate: Callable[[bytes], float | None]) -> None:
         """From now on ask `fate` about each datagram to send: seconds to hold it back, None to lose it."""
@@ -214,10 +202,10 @@ class Peer:
         return pc
 
     def _hook_media(self, transceiver: Any) -> None:
-        missing = missing_names(transceiver, self._connection)
+        missing = missing_names(transceiver)
         if missing:
-            _warn_once(missing)
-            self._media = StockMedia(self._clock, self._rtp)
+            _tell_once("%s not found: aiortc's own, slower media loops carry the sound", missing)
+            self._media = StockMedia(self._clock, self._progress.rtp)
         self._media.attach(transceiver, self._connection)
 
     def _hook_ice(self, ice: Any) -> None:
@@ -229,7 +217,7 @@ class Peer:
         connection.consent_timeout_s = self._options.consent_timeout_s
         connection.on_nominated = self._progress.nominated
         connection.on_candidate = self._trickle
-        connection.on_gathered = lambda: self._trickle(END_OF_CANDIDATES)
+        connection.on_gathered = self._gathered
         self._connection = connection
         self._progress.watch(connection)
         ice.on("statechange", lambda: self._progress.ice(ice.state))
@@ -244,6 +232,8 @@ class Peer:
         except Exception as error:  # aiortc asserts, looks up and converts what it parses: anything may come
             return failure("sdp", Reason.MALFORMED, f"{type(error).__name__}: {error}")
         self._remote_set = True
+        if direction_of(sdp) in ("recvonly", "inactive"):
+            self._progress.expect_no_sound()
         early, self._early = self._early, []
         for line in early:
             await self.add_candidate(line)
@@ -259,6 +249,10 @@ class Peer:
         sdp: str = self._pc.localDescription.sdp
         self._trickling = self._on_candidate is not None and self._connection.gathering
         return to_be_continued(sdp) if self._trickling else sdp
+
+    def _gathered(self) -> None:
+        self._trickle(END_OF_CANDIDATES)
+        self._progress.gathered(self._connection.results)
 
     def _trickle(self, line: str) -> None:
         if self._trickling and self._on_candidate is not None:
@@ -276,17 +270,6 @@ class Peer:
         parsed.sdpMid = self._pc.getTransceivers()[0].mid
         await self._pc.addIceCandidate(parsed)
 
-    def _new_progress(self, *, heard: bool) -> Progress:
-        """heard: the other side is expected to send; without it, silence is no loss."""
-        options = self._options if heard else replace(self._options, silence_timeout_s=0.0)
-        return Progress(options, self._on_event, self._clock)
-
-    def _rtp(self, at_mono_s: float) -> None:
-        self._progress.rtp(at_mono_s)
-
-    def _far_end(self, unreceived_s: float, until_mono_s: float) -> None:
-        self._progress.far_end(unreceived_s, until_mono_s)
-
 
 async def _close_whole(pc: RTCPeerConnection) -> None:
     """Close `pc`, and the media that aiortc starts all the same when a handshake ends while it closes."""
@@ -295,16 +278,15 @@ async def _close_whole(pc: RTCPeerConnection) -> None:
         await transceiver.stop()
 
 
-def _kernel_stamps(connection: Any) -> bool:
-    used = None if connection is None else nominated_socket(connection)
-    return bool(getattr(used, "kernel_stamps", False))
-
-
-def _socket_drops(connection: Any) -> int:
-    sockets = () if connection is None else sockets_of(connection)
-    return sum(getattr(one, "socket_drops", 0) for one in sockets)
+def _unfit(operation: str) -> Failure | None:
+    """Why this installation can carry no call at all: the ICE agent has no other to fall back to."""
+    missing = missing_connection_names(rtcicetransport)
+    if not missing:
+        return None
+    _tell_once("%s not found: no call can be carried; install the pinned aioice and aiortc", missing)
+    return failure(operation, Reason.UNSUPPORTED, f"aioice or aiortc without {', '.join(missing)}")
 
 
 @cache
-def _warn_once(missing: tuple[str, ...]) -> None:
-    log.warning("aiortc has no %s: its own, slower media loops carry the calls", ", ".join(missing))
+def _tell_once(words: str, missing: tuple[str, ...]) -> None:
+    log.error(words, ", ".join(missing))

@@ -7,12 +7,16 @@ from enum import StrEnum
 from typing import Literal
 
 from monitor.facts.failures import Layer
+from monitor.facts.ice import ServerResult
 from monitor.facts.softphone_limits import ICE_DISCONNECTED_S, ICE_FAILED_S
+
+Media = Literal["talk", "dtx", "idle"]  # 50 packets/s, 2.5 packets/s as in silence, none and direction inactive
 
 
 class PeerEventKind(StrEnum):
     """What happened to a peer, in the order of a good call."""
 
+    GATHERED = "gathered"  # the last of its ICE servers has a result, all of them in `servers`; comes at any time
     ICE_CHECKING = "ice_checking"
     ICE_COMPLETED = "ice_completed"  # seconds: first check to nomination
     DTLS_CONNECTED = "dtls_connected"  # seconds: the handshake
@@ -35,6 +39,7 @@ class PeerEvent:
     reason: str = ""  # one of DISCONNECT_REASONS[layer]
     last_good_mono_s: float | None = None
     detail: str = ""
+    servers: tuple[ServerResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +53,9 @@ class PeerOptions:
     disconnected_after_s: float = ICE_DISCONNECTED_S  # no STUN answer and no RTP either
     failed_after_s: float = ICE_FAILED_S  # the same lasting on: the end
     consent_timeout_s: float = 30.0  # RFC 7675 section 5.1
-    media: Literal["talk", "dtx", "idle"] = "talk"  # 50 packets/s, 2.5 packets/s, none and direction inactive
+    media: Media = "talk"
     canary: bool = False  # encode and decode for real, as a browser; costs some 50 ms of processor a second
-    gather_timeout_s: float = 2.0  # a browser would trickle; we answer with what is there by then
+    gather_timeout_s: float = 2.0  # longest wait of the answer for slow servers; longer without any candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +67,14 @@ class MediaStats:
     packets_sent: int = 0
     slots_skipped: int = 0  # 20 ms sending slots that our own loop missed; never sent late in a burst
     jitter_s: float | None = None  # RFC 3550 section 6.4.1, from monotonic arrival times
-    rtt_s: float | None = None  # RTCP, W3C remote-inbound-rtp roundTripTime
+    rtt_s: float | None = None  # RTCP, W3C remote-inbound-rtp roundTripTime; the last that was measured
+    rtt_mono_s: float | None = None  # and when
     last_rtp_mono_s: float | None = None
     bytes_received: int = 0  # payload alone, as W3C's inbound-rtp and outbound-rtp count
     bytes_sent: int = 0
     stun_rtt_s: float | None = None  # the last consent check's round trip, by arrival_clock
     arrival_clock: Literal["kernel", "callback"] = "callback"  # what arrival times are: stamps, or when we came to read
-    socket_drops: int = 0  # datagrams the kernel dropped since we did not read in time; 0 where it does not tell
+    socket_drops: int = 0  # datagrams that found our socket's buffer full, received or to be sent
     audible_frames: int | None = None  # of a canary; None where nothing is decoded
     silent_frames: int | None = None
     decode_errors: int | None = None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from functools import cache
 from types import ModuleType
 from typing import Any
 
+import aioice.turn
 import pylibsrtp
+
+from monitor.media.impairment import Impaired
 
 SRTP_LIMIT = 2048  # a datagram as we read it
 SRTP_TRAILER = 256  # more than libsrtp ever adds (SRTP_MAX_TRAILER_LEN and 4 of SRTCP)
@@ -36,10 +39,7 @@ CONNECTION_METHODS = {
     "sort_check_list": (),
 }
 
-_lib, _ffi = pylibsrtp._binding.lib, pylibsrtp._binding.ffi
-_memory = _ffi.new("char[]", SRTP_LIMIT + SRTP_TRAILER)
-_buffer = _ffi.buffer(_memory)
-_length = _ffi.new("int *")
+LIBSRTP = ("srtp_protect", "srtp_unprotect", "srtp_protect_rtcp", "srtp_unprotect_rtcp")
 
 
 def use_connection_class(rtcicetransport: ModuleType, connection_class: type) -> None:
@@ -66,41 +66,6 @@ def before_rtp(receiver: Any, look: Callable[[Any], None]) -> None:
 def stop_decoder(receiver: Any) -> None:
     """End the decoder thread of a receiver whose sound nobody hears; its RTCP reports go on."""
     receiver._handle_disconnect()
-
-
-class _Impaired:
-    """A datagram transport that asks `fate` before it sends; all else is the inner transport's."""
-
-    def __init__(self, inner: Any, fate: Callable[[bytes], float | None]) -> None:
-        self.inner = inner
-        self._fate = fate
-
-    def sendto(self, data: bytes, addr: Any = None) -> None:
-        """Send, hold back or lose."""
-        delay_s = self._fate(data)
-        if delay_s is not None and delay_s <= 0:
-            self.inner.sendto(data, addr)
-        elif delay_s is not None:
-            asyncio.get_running_loop().call_later(delay_s, self._send_if_open, data, addr)
-
-    def _send_if_open(self, data: bytes, addr: Any) -> None:
-        if not self.inner.is_closing():
-            self.inner.sendto(data, addr)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-
-def impair(protocol: Any, fate: Callable[[bytes], float | None]) -> None:
-    """Ask `fate` about every datagram that one ICE socket is to send: seconds to hold it back, None to lose it."""
-    inner = protocol.transport.inner if isinstance(protocol.transport, _Impaired) else protocol.transport
-    protocol.transport = _Impaired(inner, fate)
-
-
-def fall_silent(protocol: Any) -> None:
-    """Let one ICE socket neither hear nor say anything more; it stays open, so that not even ICMP tells of it."""
-    protocol.datagram_received = lambda data, addr: None
-    impair(protocol, lambda data: None)
 
 
 def own_media(
@@ -130,16 +95,45 @@ def own_media(
     receiver.receive, receiver.stop = start_receiving, stop_all
 
 
-def missing_names(transceiver: Any, connection: Any) -> tuple[str, ...]:
-    """Which of the names that our own media needs this aiortc or aioice does not have."""
-    needed = (
+def missing_names(transceiver: Any) -> tuple[str, ...]:
+    """Which of the names that our own sound needs this aiortc, aioice or pylibsrtp does not have."""
+    return _lacking(
         (transceiver.sender, ("_ssrc", "send", "stop")),
         (transceiver.receiver, ("receive", "stop")),
         (transceiver.sender.transport, ("_rx_srtp", "_tx_srtp")),
-        (connection, ("_nominated", "_protocols")),
+        *_needed_of_versions(),
     )
+
+
+@cache
+def _needed_of_versions() -> tuple[tuple[Any, tuple[str, ...]], ...]:
+    """What no call shows before it is connected: an SRTP session, the binding below it, a TURN client."""
+    client = aioice.turn.TurnClientUdpProtocol(("192.0.2.1", 0), None, None, 0, 0)
+    binding = getattr(pylibsrtp, "_binding", None)
+    return (
+        (pylibsrtp, ("_binding",)),
+        (pylibsrtp.Session(), ("_srtp",)),
+        *(() if binding is None else ((binding, ("ffi", "lib")), (getattr(binding, "lib", None), LIBSRTP))),
+        (aioice.turn.TurnTransport(client), ("_TurnTransport__inner_protocol",)),
+        (client, ("_send", "channel_refresh_at", "peer_to_channel")),
+    )
+
+
+@cache
+def missing_connection_names(rtcicetransport: ModuleType) -> tuple[str, ...]:
+    """Which of the names that IceConnection needs this aioice or aiortc does not have. No call goes without them."""
+    return _lacking(
+        (aioice.Connection(ice_controlling=False), (*sorted(CONNECTION_ATTRIBUTES), *CONNECTION_METHODS)),
+        (rtcicetransport, ("Connection",)),
+    )
+
+
+def _lacking(*needed: tuple[Any, tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(
-        f"{type(owner).__name__}.{name}" for owner, names in needed for name in names if not hasattr(owner, name)
+        f"{getattr(owner, '__name__', type(owner).__name__)}.{name}"
+        for owner, names in needed
+        for name in names
+        if not hasattr(owner, name)
     )
 
 
@@ -158,33 +152,50 @@ class Srtp:
     def __init__(self, dtls: Any) -> None:
         self._sessions = dtls._rx_srtp, dtls._tx_srtp  # they own what the handles point to
         self._rx, self._tx = (session._srtp[0] for session in self._sessions)
+        self._libsrtp = _libsrtp()
 
     def protect(self, packet: bytes) -> bytes | None:
         """RTP to SRTP."""
-        return _processed(_lib.srtp_protect, self._tx, packet)
+        return self._libsrtp.process(self._libsrtp.protect, self._tx, packet)
 
     def unprotect(self, packet: bytes) -> bytes | None:
         """SRTP to RTP."""
-        return _processed(_lib.srtp_unprotect, self._rx, packet)
+        return self._libsrtp.process(self._libsrtp.unprotect, self._rx, packet)
 
     def protect_rtcp(self, packet: bytes) -> bytes | None:
         """RTCP to SRTCP."""
-        return _processed(_lib.srtp_protect_rtcp, self._tx, packet)
+        return self._libsrtp.process(self._libsrtp.protect_rtcp, self._tx, packet)
 
     def unprotect_rtcp(self, packet: bytes) -> bytes | None:
         """SRTCP to RTCP."""
-        return _processed(_lib.srtp_unprotect_rtcp, self._rx, packet)
+        return self._libsrtp.process(self._libsrtp.unprotect_rtcp, self._rx, packet)
 
 
-def _processed(function: Callable[..., int], handle: Any, packet: bytes) -> bytes | None:
-    size = len(packet)
-    if size > SRTP_LIMIT:
-        return None
-    _buffer[0:size] = packet
-    _length[0] = size
-    if function(handle, _memory, _length):
-        return None
-    return bytes(_buffer[0 : _length[0]])
+class _Libsrtp:
+    """The binding under pylibsrtp."""
+
+    def __init__(self) -> None:
+        lib, ffi = pylibsrtp._binding.lib, pylibsrtp._binding.ffi
+        self.protect, self.unprotect, self.protect_rtcp, self.unprotect_rtcp = (getattr(lib, one) for one in LIBSRTP)
+        self._memory = ffi.new("char[]", SRTP_LIMIT + SRTP_TRAILER)
+        self._buffer = ffi.buffer(self._memory)
+        self._length = ffi.new("int *")
+
+    def process(self, function: Callable[..., int], handle: Any, packet: bytes) -> bytes | None:
+        size = len(packet)
+        if size > SRTP_LIMIT:
+            return None
+        self._buffer[0:size] = packet
+        self._length[0] = size
+        if function(handle, self._memory, self._length):
+            return None
+        return bytes(self._buffer[0 : self._length[0]])
+
+
+@cache
+def _libsrtp() -> _Libsrtp:
+    """The process's one, loaded when the first call talks: a pylibsrtp without it must keep no shard from starting."""
+    return _Libsrtp()
 
 
 def divert(connection: Any, wanted: Callable[[bytes], bool], take: Callable[[bytes, Any], None]) -> None:
@@ -209,7 +220,7 @@ def _divert(protocol: Any, wanted: Callable[[bytes], bool], take: Callable[[byte
 def datagrams_of(protocol: Any) -> Any:
     """The socket's transport under an ICE protocol: its own, or that of the TURN allocation."""
     transport = protocol.transport
-    transport = transport.inner if isinstance(transport, _Impaired) else transport
+    transport = transport.inner if isinstance(transport, Impaired) else transport
     turn = getattr(transport, "_TurnTransport__inner_protocol", None)
     return transport if turn is None else turn.transport
 
@@ -249,7 +260,7 @@ class Outlet:
 
 
 def _channel(transport: Any, addr: Any) -> _Channel | None:
-    turn = None if isinstance(transport, _Impaired) else getattr(transport, "_TurnTransport__inner_protocol", None)
+    turn = None if isinstance(transport, Impaired) else getattr(transport, "_TurnTransport__inner_protocol", None)
     return None if turn is None else _Channel(turn, addr)
 
 

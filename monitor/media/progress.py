@@ -8,6 +8,7 @@ from typing import Protocol
 
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Layer
+from monitor.facts.ice import ServerResult
 from monitor.media.liveness import Liveness, Loss, Reach
 from monitor.media.peer_events import PeerEvent, PeerEventKind, PeerOptions
 
@@ -42,6 +43,14 @@ class Progress:
     def watch(self, path: Path) -> None:
         """The ICE agent whose end explains a loss."""
         self._path = path
+
+    def expect_no_sound(self) -> None:
+        """The other side is not to send, or we are not to: silence is no loss."""
+        self._liveness.ignore_silence()
+
+    def gathered(self, results: tuple[ServerResult, ...]) -> None:
+        """The last STUN or TURN server has a result."""
+        self._tell(PeerEvent(PeerEventKind.GATHERED, self._clock.mono_s(), servers=results))
 
     def begin(self, candidates: int) -> None:
         """Both descriptions are there, with so many local candidates: from now on the other side's absence counts."""
@@ -78,14 +87,13 @@ class Progress:
         elif state == "closed":
             self._finish(self._path_loss(now) or Loss(Layer.DTLS, "closed_by_peer", now))
 
-    def rtp(self, at_mono_s: float) -> bool:
-        """An RTP packet came; True for the first."""
+    def rtp(self, at_mono_s: float) -> None:
+        """An RTP packet came."""
         first, self._media = not self._media, True
         if first:
             self._tell(PeerEvent(PeerEventKind.FIRST_MEDIA, at_mono_s, _since(self._connected_mono_s, at_mono_s)))
-        if self._liveness.rtp(at_mono_s):
+        if self._liveness.rtp(at_mono_s, self._clock.mono_s()):
             self._tell(PeerEvent(PeerEventKind.MEDIA_RESUMED, at_mono_s))
-        return first
 
     def far_end(self, unreceived_s: float, until_mono_s: float) -> None:
         """The other side reports for how long it had received nothing of ours until then; 0: it has."""

@@ -9,13 +9,14 @@ from monitor.media.rtcp import ReportBlock
 MISORDER_LIMIT = 100  # RFC 3550 appendix A.1
 DROPOUT_LIMIT = 3000
 HALF_TIMESTAMP = 1 << 31
+JUMP_S = 5.0  # no path is so uneven: the sender has begun to count its timestamps from elsewhere
 
 
 class Reception:
     """RFC 3550 appendix A.1 (sequence), A.3 (loss) and A.8 (jitter) over one stream at a time.
 
-    A new SSRC, or a jump of the sequence beyond DROPOUT_LIMIT, starts the count of expected packets afresh, so that a
-    restarted sender is not taken for 60,000 lost packets.
+    A new SSRC, or two packets in a row after a jump of the sequence beyond DROPOUT_LIMIT, start the count of expected
+    packets afresh, so that a restarted sender is not taken for 60,000 lost packets, nor one late packet for a restart.
     """
 
     def __init__(self, clock_rate: int) -> None:
@@ -24,6 +25,7 @@ class Reception:
         self._base = 0
         self._highest = 0  # extended: cycles and sequence number
         self._received_of_stream = 0
+        self._far_next: int | None = None  # what follows a packet from far away, should the sender have restarted
         self._lost_before = 0
         self._transit: float | None = None
         self._last_timestamp = 0
@@ -52,27 +54,35 @@ class Reception:
 
         spaced: its timestamp tells when it was made; that of a telephone-event packet does not (RFC 4733).
         """
-        step = (sequence - self._highest) & 0xFFFF
-        restarted = DROPOUT_LIMIT <= step <= 0x10000 - MISORDER_LIMIT
-        if ssrc != self._ssrc or restarted:
-            self._begin(ssrc, sequence)
-            in_order = True
-        else:
-            in_order = 0 < step < DROPOUT_LIMIT
-            if in_order:
-                self._highest += step
+        in_order = self._in_order(ssrc, sequence)
         self.packets_received += 1
         self.bytes_received += size
-        self._received_of_stream += 1
         if in_order and spaced:
             self._spacing(timestamp, at_mono_s)
         self.last_mono_s = at_mono_s
+
+    def _in_order(self, ssrc: int, sequence: int) -> bool:
+        """Count the packet by its number; whether it comes after all before it."""
+        if ssrc != self._ssrc:
+            self._begin(ssrc, sequence)
+            return True
+        step = (sequence - self._highest) & 0xFFFF
+        far = DROPOUT_LIMIT <= step <= 0x10000 - MISORDER_LIMIT
+        if far and sequence == self._far_next:  # as the one before it: the sender began afresh there
+            self._begin(ssrc, sequence - 1)
+            step, far = 1, False
+        self._far_next = (sequence + 1) & 0xFFFF if far else None
+        self._received_of_stream += not far
+        in_order = 0 < step < DROPOUT_LIMIT
+        self._highest += step if in_order else 0
+        return in_order
 
     def _begin(self, ssrc: int, sequence: int) -> None:
         self._lost_before += self._lost_of_stream()
         self._ssrc = ssrc
         self._base = self._highest = sequence
-        self._received_of_stream = 0
+        self._received_of_stream = 1
+        self._far_next = None
         self._told_expected = self._told_received = 0
         self._transit = None
 
@@ -112,7 +122,8 @@ class Reception:
         else:
             sent_s = _signed(timestamp - self._last_timestamp) / self._clock_rate
             difference_s = abs(at_mono_s - self._last_at_mono_s - sent_s)
-            self.jitter_s = (self.jitter_s or 0.0) + (difference_s - (self.jitter_s or 0.0)) / 16
+            if difference_s < JUMP_S:
+                self.jitter_s = (self.jitter_s or 0.0) + (difference_s - (self.jitter_s or 0.0)) / 16
         self._last_timestamp = timestamp
         self._last_at_mono_s = at_mono_s
 

@@ -81,8 +81,7 @@ class Resolver:
         """The first IPv4 address of `host`, else its first IPv6 address. Raises ResolveError."""
         for family in FAMILIES:
             with contextlib.suppress(OSError, ValueError):
-                socket.inet_pton(family, host)
-                return Address(family, host, port)
+                return Address(family, socket.inet_ntop(family, socket.inet_pton(family, host)), port)
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._look_up(host, port, CLOCK.mono_s() + timeout_s)
@@ -152,7 +151,9 @@ class Resolver:
             result: str | Exception = str(answers[0][4][0])
         except (OSError, ValueError) as error:
             result = error
-        self._observed.append((CLOCK.mono_s() - begun_mono_s, "ok" if isinstance(result, str) else "dns"))
+        ended_mono_s = CLOCK.mono_s()
+        if ended_mono_s <= lookup.wanted_until_mono_s:  # else whoever asked has told that there was no answer
+            self._observed.append((ended_mono_s - begun_mono_s, "ok" if isinstance(result, str) else "dns"))
         return result
 
 

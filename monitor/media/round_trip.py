@@ -16,7 +16,7 @@ class RoundTrip:
     def __init__(self) -> None:
         self._sent: dict[int, float] = {}
         self.seconds: float | None = None
-        self.measurements = 0
+        self.measured_mono_s: float | None = None  # when the answer that says so arrived
 
     def sent(self, lsr: int, at_mono_s: float) -> None:
         """A sender report left, whose NTP time has these middle bits."""
@@ -36,6 +36,5 @@ class RoundTrip:
         seconds = arrived_mono_s - sent_mono_s - dlsr / 65536
         if not -ROUNDING_S <= seconds < LONGEST_S:
             return None
-        self.seconds = max(0.0, seconds)
-        self.measurements += 1
+        self.seconds, self.measured_mono_s = max(0.0, seconds), arrived_mono_s
         return sent_mono_s + dlsr / 65536

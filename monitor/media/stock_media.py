@@ -59,6 +59,7 @@ class StockMedia:
         self._decoding = True
         self.reception = Reception(SAMPLE_RATE)
         self.rtt_s: float | None = None  # aiortc smooths its estimate and takes it by the wall clock: not told
+        self.rtt_mono_s: float | None = None
 
     @property
     def packets_sent(self) -> int:

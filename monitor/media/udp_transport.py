@@ -24,7 +24,7 @@ class UdpTransport(asyncio.DatagramTransport):
     """In place of asyncio's own datagram transport.
 
     While `protocol.datagram_received` runs, `arrived_mono_s` is when that datagram reached this machine. What cannot be
-    sent at once is lost and counted in `send_drops`, as a full network card would: waiting makes sound late.
+    sent at once is lost, as in a full network card, and counted: waiting makes sound late.
     """
 
     def __init__(self, sock: socket.socket, protocol: asyncio.DatagramProtocol, clock: Clock, connected: bool) -> None:
@@ -37,7 +37,7 @@ class UdpTransport(asyncio.DatagramTransport):
         self._arrivals = Arrivals(clock)
         self._readers = readers()
         self.arrived_mono_s = clock.mono_s()
-        self.send_drops = 0
+        self._send_drops = 0
         self._extra = {"socket": sock, "sockname": sock.getsockname()}
         if connected:
             self._extra["peername"] = sock.getpeername()
@@ -46,8 +46,11 @@ class UdpTransport(asyncio.DatagramTransport):
 
     @property
     def socket_drops(self) -> int:
-        """Datagrams that the kernel dropped because we did not read in time; 0 where the system does not tell."""
-        return self._arrivals.socket_drops
+        """Datagrams that found this socket's buffer full: received while we did not read, or to be sent.
+
+        Where the system does not tell of those received, only those to be sent.
+        """
+        return self._arrivals.socket_drops + self._send_drops
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """`socket`, `sockname`, and `peername` of a connected one."""
@@ -63,7 +66,7 @@ class UdpTransport(asyncio.DatagramTransport):
             else:
                 self._sock.sendto(data, addr)
         except (BlockingIOError, InterruptedError):
-            self.send_drops += 1
+            self._send_drops += 1
         except OSError as error:
             self._protocol.error_received(error)
 

@@ -235,6 +235,12 @@ CATALOGUE: tuple[Metric, ...] = (
         buckets=(1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 3.8, 4.0, 4.2, 4.4, 4.5),
     ),
     Metric(
+        name="softphone_media_silences_total",
+        type=Type.COUNTER,
+        help="Calls in which nothing came any more, or nothing of ours arrived, for 2 s; most heal and are no drop.",
+        labels=("site",),
+    ),
+    Metric(
         name="softphone_canary_frames_total",
         type=Type.COUNTER,
         help="What canaries heard: 20 ms frames decoded with or without sound in them, and packets that were no Opus.",
@@ -244,7 +250,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric(
         name="softphone_ice_restarts_total",
         type=Type.COUNTER,
-        help="ICE restarts within calls, asked for by the platform.",
+        help="ICE restarts within calls, asked for by the platform; told with the media that follows them.",
         labels=("site",),
     ),
     Metric(
@@ -387,7 +393,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric(
         name="softphone_monitor_socket_drops_total",
         type=Type.COUNTER,
-        help="Datagrams that the kernel dropped, as a process had not read those before them.",
+        help="Datagrams lost at a full socket buffer of ours, unread or to be sent: no loss of the network's.",
         labels=("process",),
     ),
     Metric(

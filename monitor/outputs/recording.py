@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from monitor.facts.failures import Reason
+from monitor.facts.failures import Layer, Reason
 from monitor.facts.ice import ServerOutcome, ServerResult
 from monitor.facts.observations import (
     ApiObserved,
@@ -65,7 +65,9 @@ def _connection(fact: ConnectionChanged, sheet: Sheet) -> None:
 
 
 def _silence(fact: SilenceObserved, sheet: Sheet) -> None:
-    if fact.silent:
+    if fact.silent and fact.layer is Layer.MEDIA:
+        sheet.count("softphone_media_silences_total")
+    elif fact.silent:
         sheet.count("softphone_signalling_silences_total", where=fact.where or "unknown")
 
 

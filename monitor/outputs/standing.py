@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from monitor.facts.clock import Clock
+from monitor.facts.failures import Layer
 from monitor.facts.markers import Marker, MarkerPhase, told_seconds
 from monitor.facts.observations import (
     CertificateObserved,
@@ -55,11 +56,21 @@ class Sessions:
         if isinstance(fact, ConnectionChanged):
             (self._connected.add if fact.connected else self._connected.discard)(fact.agent)
             self._silent.discard(fact.agent)
-        elif isinstance(fact, SilenceObserved):
+        elif isinstance(fact, SilenceObserved) and fact.layer is Layer.SIGNALLING:
             (self._silent.add if fact.silent else self._silent.discard)(fact.agent)
         elif isinstance(fact, ProcessEnded) and fact.process == SIGNALLING_PROCESS:
             self._connected.clear()
             self._silent.clear()
+
+    @property
+    def connected(self) -> int:
+        """How many have a session."""
+        return sum(agent in self._connected for agent in self.agents)
+
+    @property
+    def silent(self) -> int:
+        """How many of the sessions are silent."""
+        return sum(agent in self._silent for agent in self.agents)
 
     def readings(self) -> Iterator[Reading]:
         """One reading an agent and gauge."""

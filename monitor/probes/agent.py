@@ -113,6 +113,7 @@ def connection_options(plan: AgentPlan) -> ConnectionOptions:
         name=plan.name,
         keepalive=plan.options.keepalive,
         detect_after_s=plan.options.detect_after_s,
+        watch_silence=plan.options.watch_silence,
         backoff=BackoffOptions(full_jitter=plan.options.reconnect_jitter),
         interface=plan.interface,
     )

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from monitor.config.model import CallProbe as CallSettings
@@ -20,10 +21,10 @@ from monitor.genesys.events import (
     Retracted,
     Terminated,
 )
-from monitor.media.sdp_text import END_OF_CANDIDATES
 from monitor.probes.agent import AgentSession
 from monitor.probes.base import Context
-from monitor.probes.channel import ChannelError, Params
+from monitor.probes.call_candidates import CallCandidates
+from monitor.probes.channel import ChannelError, Handler, Params
 from monitor.probes.link import Replaceable
 from monitor.probes.open_call import OpenCall
 from monitor.probes.shard_messages import (
@@ -34,14 +35,12 @@ from monitor.probes.shard_messages import (
     RESUMED,
     Answered,
     AnswerRequest,
-    CandidateMessage,
     SessionMessage,
     from_params,
     to_params,
 )
 
 CALLS_LIMIT = 32
-EARLY_CANDIDATES = 64
 HANG_UP_S = 1.5  # for the media, and again for the goodbye; hundreds end at once when a fleet is stopped
 WAIT_S = 10.0  # longest wait for the set-ups of other calls in the shard, which have a fortieth of a second each
 NORMAL_END = "success"
@@ -70,14 +69,16 @@ class CallProbe:
         self._agent = agent
         self._calls: dict[str, OpenCall] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._candidates = CallCandidates(self._calls, shard, agent, self._own)
         self._unsubscribes = (agent.subscribe(self._heard), shard.when_lost(self._shard_lost))
-        for kind, handler in {
+        handlers: dict[str, Handler] = {
+            LOCAL_CANDIDATE: self._candidates.ours,
             ICE_CONNECTED: self._ice_connected,
-            LOST: self._media_lost,
-            RESUMED: self._media_resumed,
+            LOST: partial(self._media_is_lost, True),
+            RESUMED: partial(self._media_is_lost, False),
             ENDED: self._media_ended,
-            LOCAL_CANDIDATE: self._local_candidate,
-        }.items():
+        }
+        for kind, handler in handlers.items():
             shard.on(f"{kind}/{self.name}", handler)
 
     @property
@@ -124,7 +125,7 @@ class CallProbe:
                     call.offered_again = True
                     self._own(self._restart(call, event), f"restart {call.session_id}")
             case CandidateReceived():
-                self._candidate(call, event.sdp)
+                self._candidates.theirs(call, event.sdp)
             case Terminated():
                 self._ended_by_platform(call, "terminated", event.reason)
             case Retracted():
@@ -211,6 +212,7 @@ class CallProbe:
             servers=self._agent.ice_servers,
             relay_only=self._agent.connection.relay_only,
             interface=self._settings.interface,
+            media=self._settings.media,
         )
         call.asked, call.offered_again, call.answered = True, False, False
         call.candidates.clear()  # what comes from here on follows the question on the same channel
@@ -225,30 +227,8 @@ class CallProbe:
         refused = await self._agent.connection.accept(call.session_id) if question == "answer" else None
         refused = refused or await self._agent.connection.answer(call.session_id, call.peer, answered.sdp)
         call.answered = True
-        self._trickle(call)
+        self._candidates.answered(call)
         return refused
-
-    async def _local_candidate(self, params: Params) -> None:
-        message = from_params(CandidateMessage, params)
-        call = self._calls.get(message.session_id)
-        if call is not None:
-            call.local_candidates.append(message.sdp)
-            self._trickle(call)
-
-    def _trickle(self, call: OpenCall) -> None:
-        """Send what has come of our candidates, once the answer is sent."""
-        to = (call.session_id, call.peer)
-        while call.answered and call.local_candidates:
-            line = call.local_candidates.pop(0)
-            send = self._agent.connection
-            ended = line == END_OF_CANDIDATES
-            self._own(send.end_of_candidates(*to) if ended else send.candidate(*to, line), f"candidate {to[0]}")
-
-    def _candidate(self, call: OpenCall, sdp: str) -> None:
-        if call.asked and not call.offered_again:
-            self._shard.tell("candidate", to_params(CandidateMessage(session_id=call.session_id, sdp=sdp)))
-        elif len(call.candidates) < EARLY_CANDIDATES:
-            call.candidates.append(sdp)
 
     def _ended_by_platform(self, call: OpenCall, reason: str, detail: str) -> None:
         """A normal end, or a drop at the platform's side, unless the media told that drop before."""
@@ -291,15 +271,10 @@ class CallProbe:
         if call is not None:  # in a task of its own: the messages that follow must not wait for the platform
             self._own(self._agent.connection.info_active(call.session_id, call.peer), f"active {call.session_id}")
 
-    async def _media_lost(self, params: Params) -> None:
+    async def _media_is_lost(self, lost: bool, params: Params) -> None:
         call = self._calls.get(from_params(SessionMessage, params).session_id)
         if call is not None:
-            call.lost = True
-
-    async def _media_resumed(self, params: Params) -> None:
-        call = self._calls.get(from_params(SessionMessage, params).session_id)
-        if call is not None:
-            call.lost = False
+            call.lost = lost
 
     async def _media_ended(self, params: Params) -> None:
         """The media is gone for good: the softphone ends the session."""

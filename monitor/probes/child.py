@@ -60,6 +60,11 @@ class Child:
         """Its exit status once it has ended, negative for a signal."""
         return await asyncio.shield(self._ended)
 
+    def kill(self) -> None:
+        """End it by force, at once."""
+        if self.alive:
+            self._process.kill()
+
     async def stop(self, deadline_s: float) -> None:
         """End it by SIGTERM (which also ends one that is still starting), by force after `deadline_s`. Idempotent."""
         try:
@@ -71,8 +76,7 @@ class Child:
         except TimeoutError:
             log.warning("%s did not end within %g s: killed", self.name, deadline_s)
         finally:
-            if self.alive:
-                self._process.kill()
+            self.kill()
             await self.wait()
             await self.channel.close()
             await self._talking

@@ -14,7 +14,7 @@ from monitor.config.fleet import media_processes
 from monitor.config.model import Settings
 from monitor.facts.clock import Clock
 from monitor.facts.codec import fact_from_dict
-from monitor.facts.observations import FactsDropped, Observation, ProcessEnded
+from monitor.facts.observations import FactsDropped, Observation, OwnLagObserved, ProcessEnded
 from monitor.facts.probe_result import ProbeResult
 from monitor.probes.channel import ChannelError, Params
 from monitor.probes.child import Child
@@ -27,6 +27,8 @@ RELOAD_S = 15.0
 PROBE_NOW_S = 120.0
 PROBER_STOP_S = 4.5  # what it gives itself, and a margin; together with the shards' well within a container's 10 s
 SHARD_STOP_S = 1.5  # all of them at once
+LOOK_S = 5.0
+STUCK_S = 30.0  # a process that has told of itself each second and then, for so long, does not
 
 _RESULT: TypeAdapter[ProbeResult] = TypeAdapter(ProbeResult)
 
@@ -58,10 +60,12 @@ class Fleet:
         self._settings = settings
         self._on_fact = on_fact
         self._clock = clock
-        processes = media_processes(settings.fleet, processors())
+        processes = media_processes(settings, processors())
         self._shards = {name: index for index, name in enumerate(processes)}
         self._children: dict[str, Child] = {}
         self._restarts = Restarts()
+        self._heard_mono_s: dict[str, float] = {}  # when each process told of itself last
+        self._looked_mono_s = clock.mono_s()
         self._handover: socket.socket | None = None
         self._started = False
         self._keeping: asyncio.Task[None] | None = None
@@ -139,6 +143,7 @@ class Fleet:
         await self._spawn(name, shards, name)
 
     async def _spawn(self, name: str, inherited: socket.socket, argument: str) -> None:
+        self._heard_mono_s.pop(name, None)
         module = f"monitor.probes.{'prober' if name == PROBER else 'shard'}"
         self._children[name] = await Child.spawn(name, module, inherited, {"fact": self._fact}, argument)
         self._restarts.started(name, self._clock.mono_s())
@@ -146,12 +151,25 @@ class Fleet:
     async def _keep(self) -> None:
         """Replace what dies, until cancelled."""
         while True:
-            await self._news(self._restarts.wait_s(self._clock.mono_s()))
+            wait_s = self._restarts.wait_s(self._clock.mono_s())
+            await self._news(LOOK_S if wait_s is None else min(LOOK_S, wait_s))
+            self._end_stuck()
             await self._bury()
             for process in self._restarts.due(self._clock.mono_s()):
                 await self._replace(process)
 
-    async def _news(self, limit_s: float | None) -> None:
+    def _end_stuck(self) -> None:
+        """Kill what lives and does nothing, so that it is replaced. Who came late here was stuck as well: not now."""
+        before_mono_s, self._looked_mono_s = self._looked_mono_s, self._clock.mono_s()
+        if self._looked_mono_s - before_mono_s > 2 * LOOK_S:
+            self._heard_mono_s = dict.fromkeys(self._heard_mono_s, self._looked_mono_s)
+        for name, heard_mono_s in tuple(self._heard_mono_s.items()):
+            child = self._children.get(name)
+            if child is not None and child.alive and self._looked_mono_s - heard_mono_s > STUCK_S:
+                log.error("%s is stuck: killed", name)
+                child.kill()
+
+    async def _news(self, limit_s: float) -> None:
         """Returns once a child has ended, or after `limit_s`."""
         never = asyncio.create_task(asyncio.Event().wait())
         waits = [never, *(asyncio.create_task(child.wait()) for child in self._children.values())]
@@ -165,8 +183,11 @@ class Fleet:
         """Take leave of every child that has ended, and tell it; without the prober the shards have no work left."""
         for name in [name for name, child in self._children.items() if not child.alive]:
             child = self._children.pop(name)
+            self._heard_mono_s.pop(name, None)
             await child.stop(SHARD_STOP_S)
             status = await child.wait()
+            if name != PROBER and status == 0 and PROBER not in self._children:
+                continue  # it followed the prober in good order
             log.error("%s ended unexpectedly with status %s", name, status)
             self._on_fact(ProcessEnded(**self._stamp(name), process=name, exit_status=status))
             self._restarts.ended(name, self._clock.mono_s())
@@ -205,6 +226,8 @@ class Fleet:
         except ValueError as error:
             log.error("a fact that cannot be read: %s", " ".join(str(error).split())[:200])
             fact = FactsDropped(**self._stamp("main"), sink=PROBER, count=1)
+        if isinstance(fact, OwnLagObserved):
+            self._heard_mono_s[fact.process] = self._clock.mono_s()
         self._on_fact(fact)
 
     def _stamp(self, process: str) -> Params:

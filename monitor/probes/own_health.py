@@ -32,7 +32,7 @@ class Dropping(Protocol):
 class OwnCounters:
     """What a process's media peers have counted so far, peers that are gone included.
 
-    slots_due, slots_missed: of the 20 ms grid. socket_drops: datagrams that the kernel dropped at full sockets.
+    slots_due, slots_missed: of the 20 ms grid. socket_drops: datagrams lost at full sockets, received or to be sent.
     """
 
     slots_due: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -24,6 +23,7 @@ from monitor.probes.base import Context, Supervisor
 from monitor.probes.cadence import Cadence, spread_phase_s
 from monitor.probes.channel import Channel, Handler, Params
 from monitor.probes.handover import receive_sockets
+from monitor.probes.interpreter import keep_what_start_up_made
 from monitor.probes.lag import LagMeter
 from monitor.probes.link import Link
 from monitor.probes.own_health import OwnHealth
@@ -275,8 +275,7 @@ def main(arguments: list[str]) -> int:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     log_to_stderr(PROCESS)
-    gc.collect()
-    gc.freeze()  # what start-up made stays: later collections need not look at it
+    keep_what_start_up_made()
     main_socket, handover = (socket.socket(fileno=int(fd)) for fd in arguments[:2])
     with handover:
         asyncio.run(serve(main_socket, handover, arguments[2].split(",")))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -19,6 +18,7 @@ from monitor.media.gathering import gather
 from monitor.media.opus_sample import opus_packets
 from monitor.media.wires import trusting_the_system
 from monitor.probes.channel import Channel, Params
+from monitor.probes.interpreter import keep_what_start_up_made
 from monitor.probes.lag import LagMeter
 from monitor.probes.own_health import OwnCounters, OwnHealth
 from monitor.probes.shard_call import ShardCall
@@ -188,8 +188,7 @@ def main(arguments: list[str]) -> int:
     main_socket, prober_socket = (socket.socket(fileno=int(fd)) for fd in arguments[:2])
     opus_packets()  # now rather than inside the first call, as the system's certificates
     trusting_the_system()
-    gc.collect()
-    gc.freeze()  # what start-up made stays: later collections need not look at it
+    keep_what_start_up_made()
     asyncio.run(serve(name, main_socket, prober_socket))
     return 0
 

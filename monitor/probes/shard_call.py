@@ -9,12 +9,15 @@ from typing import Any
 
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Failure, Layer, Reason, failure
-from monitor.facts.observations import CallPhaseObserved, Disconnected, MediaSampled, Observation
+from monitor.facts.ice import ServerResult
+from monitor.facts.observations import CallPhaseObserved, Disconnected, MediaSampled, Observation, SilenceObserved
+from monitor.media.ice_outcomes import failures_of
 from monitor.media.mos import mos
 from monitor.media.peer import Peer
 from monitor.media.peer_events import MediaStats, PeerEvent, PeerEventKind, PeerOptions
 from monitor.media.reception import interval
 from monitor.media.sdp_text import ice_ufrag_of
+from monitor.probes.call_losses import CallLosses
 from monitor.probes.lag import LagMeter
 from monitor.probes.own_health import OwnCounters
 from monitor.probes.shard_messages import (
@@ -30,9 +33,7 @@ from monitor.probes.shard_messages import (
 from monitor.probes.turnstile import Turn
 
 SAMPLE_S = 1.0
-# A close_notify comes with every normal end too, some time before or after the signalling's `terminate`: only one that
-# no `terminate` explains within this time is a loss.
-CLOSE_NOTIFY_GRACE_S = 2.0
+RTT_AGE_S = 10.0  # other sides report every 1 to 5 s
 
 PHASES = {
     PeerEventKind.ICE_COMPLETED: "ice_checks",
@@ -59,7 +60,7 @@ class ShardCall:
     """A call from its offer to its end.
 
     emit: takes facts. tell(kind, message): takes what the prober must know (shard_messages.py). Both never block.
-    canary: encode and decode its sound.
+    canary: encode and decode its sound, whatever `media` the request asks for.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class ShardCall:
         self._past = OwnCounters()  # what the peers before it had counted
         self._turn: Turn | None = None
         self._sampling: asyncio.Task[None] | None = None
-        self._unexplained: asyncio.TimerHandle | None = None
+        self._losses = CallLosses(self, asyncio.get_running_loop().call_later, clock.mono_s)
+        self._closing: set[asyncio.Task[None]] = set()
+        self._silent_mono_s = 0.0
         self._media = False
         self._over = False
 
@@ -117,12 +120,23 @@ class ShardCall:
         log.warning("%s: ICE restart %d of %s", request.agent, self.restarts, request.conversation_id)
         self._past, self._request = self.counters, request
         old, self._peer = self._peer, self._new_peer()
-        if self._unexplained is not None:  # the offer explains why the other side closed
-            self._unexplained.cancel()
+        self._losses.forget()  # the offer explains why the other side closed
         if self._sampling is not None:
             self._sampling.cancel()
-        _, answer = await asyncio.gather(old.close(), self._peer.answer(request.sdp))
+        closing = asyncio.create_task(old.close(), name=f"old media of {request.session_id}")  # a dead relay takes 2 s
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        answer = await self._peer.answer(request.sdp)
+        if isinstance(answer, Failure):
+            self._not_restarted(answer)
         return answer
+
+    def _not_restarted(self, problem: Failure) -> None:
+        """The old media is given up, and there is no new: a drop, and the end."""
+        words = f"ICE restart: {problem.reason}"
+        for kind in (PeerEventKind.LOST, PeerEventKind.ENDED):
+            at_mono_s = self._clock.mono_s()
+            self._event(PeerEvent(kind, at_mono_s, layer=Layer.ICE, reason="checks_failed", detail=words))
 
     def _new_peer(self) -> Peer:
         request = self._request
@@ -130,7 +144,12 @@ class ShardCall:
             ice_servers=request.servers,
             on_event=self._event,
             clock=self._clock,
-            options=PeerOptions(relay_only=request.relay_only, interface=request.interface, canary=self._canary),
+            options=PeerOptions(
+                relay_only=request.relay_only,
+                interface=request.interface,
+                media="talk" if self._canary else request.media,
+                canary=self._canary,
+            ),
             on_candidate=self._local_candidate,
         )
 
@@ -142,13 +161,11 @@ class ShardCall:
         """End the call; nothing is told from the moment of asking. Idempotent."""
         self._over = True
         self._end_turn()
-        if self._unexplained is not None:
-            self._unexplained.cancel()
-            self._unexplained = None
+        self._losses.forget()
         if self._sampling is not None:
             self._sampling.cancel()
             await asyncio.gather(self._sampling, return_exceptions=True)
-        await self._peer.close()
+        await asyncio.gather(self._peer.close(), *self._closing)
 
     def _local_candidate(self, line: str) -> None:
         self._tell(LOCAL_CANDIDATE, CandidateMessage(session_id=self._request.session_id, sdp=line))
@@ -158,16 +175,18 @@ class ShardCall:
             return
         if event.kind in PHASES:
             self._phase(event)
-        elif event.layer is Layer.DTLS and event.reason == "closed_by_peer":
-            self._closed_by_peer(event)
-        elif event.kind is PeerEventKind.LOST:
-            self._lost(event)
-        elif event.kind is PeerEventKind.MEDIA_RESUMED:
-            self._say(RESUMED, event)
-        elif event.kind is PeerEventKind.ENDED:
-            self._say(ENDED, event)
+        elif event.kind in (PeerEventKind.LOST, PeerEventKind.MEDIA_RESUMED, PeerEventKind.ENDED):
+            self._losses.event(event)
+        elif event.kind is PeerEventKind.GATHERED:
+            self._servers_told(event.servers)
         elif event.kind in BROWSER_STATES:
             log.warning("%s: %s in %s", self._request.agent, BROWSER_STATES[event.kind], self._request.conversation_id)
+
+    def _servers_told(self, results: tuple[ServerResult, ...]) -> None:
+        """A line for what failed; not counted: the metrics of servers are the gathering probe's, at its own pace."""
+        failed = failures_of(results)
+        if failed:
+            log.warning("%s: in %s %s", self._request.agent, self._request.conversation_id, failed)
 
     def _end_turn(self) -> None:
         if self._turn is not None:
@@ -186,18 +205,26 @@ class ShardCall:
                 self._say(RESUMED, event)
             self._sampling = asyncio.create_task(self._sample(), name=f"media of {self._request.session_id}")
 
-    def _closed_by_peer(self, event: PeerEvent) -> None:
-        """LOST and ENDED come together; both wait for the signalling's explanation."""
-        if event.kind is PeerEventKind.LOST:
-            explain = asyncio.get_running_loop().call_later
-            self._unexplained = explain(CLOSE_NOTIFY_GRACE_S, self._not_explained, event)
+    # What CallLosses tells
 
-    def _not_explained(self, event: PeerEvent) -> None:
-        self._unexplained = None
-        self._lost(event)
+    def silence(self, event: PeerEvent, *, silent: bool) -> None:
+        """Nothing comes any more, or something again: no drop yet."""
+        if silent:
+            self._silent_mono_s = event.at_mono_s if event.last_good_mono_s is None else event.last_good_mono_s
+        seconds = event.at_mono_s - self._silent_mono_s
+        about = self._stamp(seconds)
+        self._emit(SilenceObserved(**about, silent=silent, seconds=round(seconds, 3), layer=Layer.MEDIA))
+
+    def resumed(self, event: PeerEvent) -> None:
+        """The media came back after a drop."""
+        self._say(RESUMED, event)
+
+    def ended(self, event: PeerEvent) -> None:
+        """The call cannot come back."""
         self._say(ENDED, event)
 
-    def _lost(self, event: PeerEvent) -> None:
+    def lost(self, event: PeerEvent) -> None:
+        """A drop."""
         if not self._media and event.reason in PHASE_OF_LOSS:
             phase, reason = PHASE_OF_LOSS[event.reason]
             self._emit_phase(phase, None, failure(phase, reason, event.detail or event.reason))
@@ -235,10 +262,10 @@ class ShardCall:
         heard = interval(before.packets_received, before.packets_lost, now.packets_received, now.packets_lost)
         jitter_s = now.jitter_s if heard.packets_received else None
         restarts, self._restarts_told = self.restarts - self._restarts_told, self.restarts
-        known = now.rtt_s is not None and jitter_s is not None and heard.loss_ratio is not None
+        known = self._recent(now) and jitter_s is not None and heard.loss_ratio is not None
         return MediaSampled(
             **self._stamp(SAMPLE_S),
-            rtt_s=now.rtt_s,
+            rtt_s=now.rtt_s if now.rtt_mono_s != before.rtt_mono_s else None,
             jitter_s=jitter_s,
             loss_ratio=heard.loss_ratio,
             mos=mos(now.rtt_s or 0.0, jitter_s or 0.0, heard.loss_ratio or 0.0) if known else None,
@@ -249,6 +276,10 @@ class ShardCall:
             silent_frames=_grown(before.silent_frames, now.silent_frames),
             undecodable_packets=_grown(before.decode_errors, now.decode_errors),
         )
+
+    def _recent(self, stats: MediaStats) -> bool:
+        """Whether its round trip still says something of the present second."""
+        return stats.rtt_mono_s is not None and self._clock.mono_s() - stats.rtt_mono_s < RTT_AGE_S
 
     def _stamp(self, over_s: float) -> dict[str, Any]:
         return {

@@ -9,7 +9,7 @@ tells `candidate` (CandidateMessage). The shard tells, each with the probe's nam
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -48,6 +48,7 @@ class AnswerRequest:
     servers: tuple[IceServer, ...] = ()
     relay_only: bool = False
     interface: str | None = None
+    media: Literal["talk", "dtx", "idle"] = "talk"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

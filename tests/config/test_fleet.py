@@ -24,7 +24,7 @@ probes:
 
 def settings(agents: int, *carrying: str) -> Settings:
     probes: list[dict[str, Any]] = [{"kind": "signalling", "agent": "a"}]
-    probes += [{"kind": "call", "agent": name, "answer": "any", "timeout": "7s"} for name in carrying]
+    probes += [{"kind": "call", "agent": name, "answer": "any", "timeout": "7s", "media": "idle"} for name in carrying]
     listed = [{"name": name, "token_env": name.upper()} for name in "abcd"]
     genesys = {"region": "us-east-1", "agents": listed}
     return Settings.model_validate({"genesys": genesys, "probes": probes, "fleet": {"agents": agents}})
@@ -39,7 +39,7 @@ def test_the_first_call_probe_is_repeated_for_further_agents_in_their_order() ->
     assert calls(made) == [("call-1", "b"), ("call-1/a", "a"), ("call-1/c", "c")]
     repeated = made.probes[-1]
     assert isinstance(repeated, CallProbe)
-    assert (repeated.answer, repeated.timeout_s) == ("any", 7)
+    assert (repeated.answer, repeated.timeout_s, repeated.media) == ("any", 7, "idle")
 
 
 @pytest.mark.parametrize(("agents", "carrying"), [(1, ()), (1, ("a", "b")), (2, ("a", "b")), (2, ("a", "b", "c"))])
@@ -65,17 +65,17 @@ def test_a_file_is_loaded_with_its_fleet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("agents", "processors", "expected"),
+    ("calls", "processors", "expected"),
     [(1, 8, 1), (150, 8, 1), (151, 8, 2), (600, 8, 4), (600, 2, 2), (10000, 1, 1)],
 )
 def test_auto_is_a_process_for_150_softphones_and_no_more_than_processors(
-    agents: int, processors: int, expected: int
+    calls: int, processors: int, expected: int
 ) -> None:
-    assert shard_count(Fleet(agents=agents), processors) == expected
+    assert shard_count(Fleet(), calls, processors) == expected
 
 
 def test_a_number_of_processes_is_taken_as_given() -> None:
-    assert shard_count(Fleet(agents=1, shards=5), 2) == 5
+    assert shard_count(Fleet(shards=5), 1, 2) == 5
 
 
 def test_agents_are_dealt_to_the_processes_in_turn() -> None:
@@ -86,9 +86,17 @@ def test_agents_are_dealt_to_the_processes_in_turn() -> None:
 def test_the_first_calls_are_the_canaries_in_a_process_of_their_own() -> None:
     given = expanded(settings(4, "b"))
     given = given.model_copy(update={"fleet": Fleet(agents=4, shards=2, canaries=1)})
-    processes = media_processes(given.fleet, 2)
+    processes = media_processes(given, 2)
     assert processes == ("shard0", "shard1", "canary")
     assert process_of_agents(given, processes) == {"b": 2, "a": 0, "c": 1, "d": 0}
+
+
+def test_call_probes_of_their_own_count_as_well_as_the_fleets_size() -> None:
+    names = [f"agent-{number}" for number in range(151)]
+    calls = [{"kind": "call", "agent": name, "answer": "any"} for name in names]
+    genesys = {"region": "us-east-1", "agents": [{"name": name, "token_env": "T"} for name in names]}
+    given = Settings.model_validate({"genesys": genesys, "probes": calls})
+    assert media_processes(given, 8) == ("shard0", "shard1")
 
 
 def test_canaries_that_came_with_a_reload_have_no_process_and_go_with_the_others() -> None:

@@ -376,6 +376,10 @@ BETWEEN = [
         GENESYS + "probes: [{kind: call, agent: a, answer: some}]",
         "5: probes[0].answer: 'some' — one of any, none is needed",
     ),
+    (
+        GENESYS + "probes: [{kind: call, agent: a, answer: any, media: loud}]",
+        "5: probes[0].media: 'loud' — one of talk, dtx, idle is needed",
+    ),
 ]
 
 

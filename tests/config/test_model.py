@@ -91,7 +91,7 @@ def test_the_signalling_probe_decides_over_the_session_and_otherwise_the_agent()
             ],
         }
     )
-    assert settings.session_options("a") == SessionOptions("server", True, 10.0)
+    assert settings.session_options("a") == SessionOptions("server", True, 10.0, True)
     assert settings.session_options("b") == SessionOptions("server")
     assert settings.session_options("c") == SessionOptions("client", False, None)
 

@@ -76,7 +76,7 @@ async def rig(
 ) -> AsyncIterator[Rig]:
     server_options = {"process_request": options.pop("process_request")} if "process_request" in options else {}
     server_options |= options.pop("server_options", {})
-    chosen = ConnectionOptions(**{"resource": RESOURCE, **options})
+    chosen = ConnectionOptions(**{"resource": RESOURCE, "watch_silence": True, **options})
     async with rest_server(answer) as rest, socket_server(*scripts, **server_options) as ws:
         made = Rig(rest, ws, streaming or ws.url, chosen)
         task = asyncio.create_task(made.connection.run())

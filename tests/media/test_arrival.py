@@ -46,6 +46,18 @@ def test_a_step_of_the_wall_clock_is_no_delay() -> None:
     assert arrivals.mono_s(stamp(START_WALL_S + 2.25 - 0.1)) == pytest.approx(1001.9)
 
 
+def test_what_was_stamped_before_a_step_is_not_believed_when_it_is_read_a_little_later() -> None:
+    clock = ManualClock(1000.0, START_WALL_S)
+    arrivals = Arrivals(clock)
+    arrivals.wake()
+    clock.advance(1.0)
+    clock.step_wall(5.0)
+    arrivals.wake()
+    clock.advance(0.02)
+    arrivals.wake()
+    assert arrivals.mono_s(stamp(START_WALL_S + 1.0)) == pytest.approx(1001.02)  # not five seconds too early
+
+
 def test_drops_are_the_kernels_count_and_nonsense_is_passed_over() -> None:
     arrivals = Arrivals(ManualClock())
     arrivals.wake()

@@ -117,7 +117,7 @@ def test_it_ends_when_something_arrives_there_again_and_not_when_something_arriv
     call.run(25.0)
     assert len(call.told) == 1
     assert call.liveness.silent
-    assert not call.liveness.rtp(START_S + 25.0)
+    assert not call.liveness.rtp(START_S + 25.0, START_S + 25.0)
     assert call.liveness.silent
     again = Call(lambda at_s: 20.0 <= at_s < 30.0)
     again.run(60.0)
@@ -141,13 +141,13 @@ def test_a_path_that_becomes_long_at_once_is_no_loss(since_s: float) -> None:
 def test_an_outage_that_was_told_as_silence_is_not_told_again_when_it_ends() -> None:
     liveness = Liveness(PeerOptions())
     liveness.dtls_connected(100.0)
-    liveness.rtp(100.0)
+    liveness.rtp(100.0, 100.0)
     liveness.awake(100.0)
     for quarter in range(1, 12):
         if liveness.awake(100.0 + quarter / 4) and liveness.overdue(100.0 + quarter / 4):
             break
     assert liveness.silent
-    assert liveness.rtp(105.0)
+    assert liveness.rtp(105.0, 105.0)
     assert liveness.unreceived(5.0, 105.01) is None
     assert liveness.unreceived(7.0, 107.0) is not None
 

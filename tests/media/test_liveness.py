@@ -21,7 +21,7 @@ def talking(at_mono_s: float, options: PeerOptions | None = None) -> Liveness:
     liveness.started(at_mono_s)
     liveness.ice_completed(at_mono_s)
     liveness.dtls_connected(at_mono_s)
-    liveness.rtp(at_mono_s)
+    liveness.rtp(at_mono_s, at_mono_s)
     return liveness
 
 
@@ -47,7 +47,7 @@ def test_a_handshake_without_end_is_a_dtls_loss() -> None:
 
 def test_silence_is_dated_at_the_last_packet_and_told_once() -> None:
     liveness = talking(100.0)
-    liveness.rtp(103.1)
+    liveness.rtp(103.1, 103.1)
     noticed, loss = first_loss(liveness, 103.25, 150.0) or (0.0, None)
     assert noticed == 105.0
     assert loss == Loss(Layer.MEDIA, "silence", 103.1)
@@ -65,8 +65,8 @@ def test_silence_from_the_start_says_so() -> None:
 def test_media_that_comes_back_can_be_lost_again() -> None:
     liveness = talking(100.0)
     assert first_loss(liveness, 100.0, 110.0) is not None
-    assert liveness.rtp(111.0) is True
-    assert liveness.rtp(111.02) is False
+    assert liveness.rtp(111.0, 111.0) is True
+    assert liveness.rtp(111.02, 111.02) is False
     assert first_loss(liveness, 111.25, 120.0) is not None
 
 
@@ -77,6 +77,27 @@ def test_a_stall_of_our_own_is_not_the_other_sides_silence() -> None:
     assert liveness.awake(160.25)
     assert liveness.overdue(160.25) is None
     assert first_loss(liveness, 160.5, 170.0) is not None  # and yet a real silence is found
+
+
+def test_what_waits_after_a_stall_is_no_silence_however_long_reading_it_takes() -> None:
+    liveness = talking(100.0)
+    liveness.awake(100.25)
+    assert not liveness.awake(105.0)
+    for step in range(12):  # three seconds of reading what came in those five, oldest first
+        read_mono_s = 105.1 + step / 4
+        liveness.rtp(100.3 + step * 0.4, read_mono_s)
+        assert liveness.awake(read_mono_s + 0.15)
+        assert liveness.overdue(read_mono_s + 0.15) is None
+
+
+def test_a_stall_of_our_own_is_no_part_of_the_time_for_checks() -> None:
+    liveness = Liveness(PeerOptions())
+    liveness.started(100.0)
+    liveness.awake(100.25)
+    assert not liveness.awake(114.9)
+    assert liveness.awake(115.15)
+    assert liveness.overdue(115.15) is None
+    assert first_loss(liveness, 115.4, 140.0) is not None
 
 
 def test_many_short_stalls_of_our_own_are_no_silence_either() -> None:
@@ -112,7 +133,7 @@ def test_an_answer_after_disconnected_is_connected_again() -> None:
 def test_rtp_alone_keeps_the_path_connected() -> None:
     liveness = talking(100.0)
     for second in range(100, 140):
-        liveness.rtp(float(second))
+        liveness.rtp(float(second), float(second))
         assert reaches(liveness, second, second + 1, []) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import pytest
 
 from monitor.facts.clock import SystemClock
 from monitor.facts.failures import Failure, Layer, Reason
-from monitor.facts.ice import IceServer
+from monitor.facts.ice import IceServer, ServerOutcome
 from monitor.media import ice_connection
 from monitor.media import peer as peer_module
 from monitor.media.peer import Peer
@@ -42,9 +43,11 @@ async def until(condition: Callable[[], object], limit_s: float = 10.0) -> None:
 
 
 @asynccontextmanager
-async def two(options: PeerOptions | None = None) -> AsyncIterator[tuple[Side, Side]]:
+async def two(
+    options: PeerOptions | None = None, far_end: PeerOptions | None = None
+) -> AsyncIterator[tuple[Side, Side]]:
     """A far end and a softphone, not yet introduced."""
-    far, phone = Side(), Side(options)
+    far, phone = Side(far_end), Side(options)
     try:
         yield far, phone
     finally:
@@ -260,7 +263,10 @@ async def test_a_closed_peer_is_not_opened_again() -> None:
 
 
 async def test_idle_holds_consent_and_sends_nothing() -> None:
-    async with two(PeerOptions(media="idle", silence_timeout_s=0.3)) as (far, phone):
+    async with two(PeerOptions(media="idle", silence_timeout_s=0.3), PeerOptions(silence_timeout_s=0.3)) as (
+        far,
+        phone,
+    ):
         _, answer = await call(far, phone)
         assert "a=inactive\r\n" in answer
         await until(lambda: "dtls_connected" in phone.kinds() and "dtls_connected" in far.kinds())
@@ -313,13 +319,45 @@ async def test_a_canary_decodes_what_it_hears() -> None:
 
 
 async def test_without_a_private_name_aiortc_carries_the_sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer_module, "missing_names", lambda transceiver, connection: ("Some.name",))
+    monkeypatch.setattr(peer_module, "missing_names", lambda transceiver: ("Some.name",))
     async with two() as (far, phone):
         await talking(far, phone)
         await until(lambda: min(side.peer.stats().packets_received for side in (far, phone)) > 20)
         assert phone.peer.stats().packets_sent > 0
         assert phone.peer.stats().packets_lost == 0
         await until(lambda: not [thread for thread in threading.enumerate() if "decoder" in thread.name])
+
+
+async def test_without_a_name_of_the_ice_agent_no_call_is_tried_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(peer_module, "missing_connection_names", lambda module: ("Connection.gone",))
+    async with two() as (far, phone):
+        for problem in (await far.peer.offer(), await phone.peer.answer("v=0"), await phone.peer.answer("v=0")):
+            assert isinstance(problem, Failure)
+            assert problem.reason is Reason.UNSUPPORTED
+            assert "Connection.gone" in problem.detail
+    assert len(caplog.records) == 1
+    assert "no call can be carried" in caplog.text
+
+
+async def test_what_became_of_each_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+        gone.bind(("127.0.0.1", 0))
+        server = IceServer(f"stun:127.0.0.1:{gone.getsockname()[1]}")
+    far, phone = Side(), Side(servers=(server, IceServer("stun:")))
+    await call(far, phone)
+    await until(lambda: "gathered" in phone.kinds())
+    told = phone.of(PeerEventKind.GATHERED).servers
+    assert [one.outcome for one in told] == [ServerOutcome.REFUSED, ServerOutcome.UNSUPPORTED]
+    await asyncio.gather(far.peer.close(), phone.peer.close())
+
+
+async def test_what_sockets_dropped_is_remembered_when_they_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    drops = iter((3, 0))
+    monkeypatch.setattr(peer_module, "socket_drops", lambda connection: next(drops))
+    phone = Side().peer
+    assert [phone.stats().socket_drops for _ in range(2)] == [3, 3]
 
 
 def _without_candidates(sdp: str) -> str:

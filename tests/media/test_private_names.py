@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import importlib.util
 import inspect
 import time
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import aioice.ice
 import aioice.stun
@@ -24,8 +25,9 @@ from aiortc.rtcrtpparameters import (
 from aiortc.rtcrtpreceiver import RTCRtpReceiver
 from aiortc.rtcrtpsender import RTCRtpSender
 
-from monitor.media import ice_connection, peer
+from monitor.media import ice_connection, peer, private_names
 from monitor.media.ice_connection import IceConnection
+from monitor.media.impairment import impair
 from monitor.media.private_names import (
     CONNECTION_ATTRIBUTES,
     CONNECTION_METHODS,
@@ -36,7 +38,7 @@ from monitor.media.private_names import (
     connect_turn,
     connection_of,
     datagrams_of,
-    impair,
+    missing_connection_names,
     missing_names,
     own_media,
 )
@@ -180,8 +182,9 @@ async def test_the_names_of_our_own_media() -> None:
     pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     transceiver = pc.addTransceiver("audio")
     connection = connection_of(transceiver.receiver.transport.transport)
-    assert missing_names(transceiver, connection) == ()
-    assert missing_names(transceiver, object()) == ("object._nominated", "object._protocols")
+    assert isinstance(connection, IceConnection)
+    assert missing_names(transceiver) == ()
+    assert missing_connection_names(aiortc.rtcicetransport) == ()
     source = inspect.getsource(RTCPeerConnection._RTCPeerConnection__connect)  # type: ignore[attr-defined]
     assert "await transceiver.sender.send(self.__localRtp(transceiver))" in source
     assert "await transceiver.receiver.receive(" in source
@@ -199,6 +202,51 @@ async def test_the_names_of_our_own_media() -> None:
     assert called == [(96, "me"), frozenset({96})]
     await pc.close()
     assert called[2:] == ["stop", "stop"]
+
+
+def loaded_again() -> ModuleType:
+    """The file as a process would load it in which a library lacks a name; it remembers what it has looked for."""
+    spec = importlib.util.spec_from_file_location("private_names_again", private_names.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "told"),
+    [
+        (pylibsrtp, "_binding", "pylibsrtp._binding"),
+        (RTCRtpSender, "stop", "RTCRtpSender.stop"),
+        (aioice.turn.TurnClientUdpProtocol, "_send", "TurnClientUdpProtocol._send"),
+    ],
+)
+async def test_a_name_that_sound_needs_and_is_gone_is_told_and_keeps_nothing_from_starting(
+    owner: object, name: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    transceiver = pc.addTransceiver("audio")
+    with monkeypatch.context() as gone:
+        gone.delattr(owner, name)
+        assert loaded_again().missing_names(transceiver) == (told,)
+    await pc.close()
+
+
+async def test_names_that_instances_have_are_looked_for_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pylibsrtp, "Session", object)
+    monkeypatch.setattr(aioice.turn, "TurnTransport", lambda client: client)
+    pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    assert loaded_again().missing_names(pc.addTransceiver("audio")) == (
+        "object._srtp",
+        "TurnClientUdpProtocol._TurnTransport__inner_protocol",
+    )
+    await pc.close()
+
+
+async def test_a_name_that_the_ice_agent_needs_and_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(aioice.Connection, "query_consent")
+    assert loaded_again().missing_connection_names(aiortc.rtcicetransport) == ("Connection.query_consent",)
 
 
 def test_srtp_with_our_own_buffer_is_that_of_pylibsrtp() -> None:

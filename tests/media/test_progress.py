@@ -6,6 +6,7 @@ import pytest
 
 from monitor.facts.clock import ManualClock
 from monitor.facts.failures import Layer
+from monitor.facts.ice import ServerOutcome, ServerResult
 from monitor.media.peer_events import PeerEvent, PeerEventKind, PeerOptions
 from monitor.media.progress import Progress
 
@@ -54,7 +55,8 @@ def test_each_phase_has_its_own_time() -> None:
     call.connect()
     assert call.kinds == ["ice_checking", "ice_completed", "dtls_connected", "first_media"]
     assert [event.seconds for event in call.events[1:]] == pytest.approx([0.1, 0.3, 0.05])
-    assert call.progress.rtp(call.clock.mono_s()) is False
+    call.progress.rtp(call.clock.mono_s())
+    assert len(call.events) == 4
 
 
 def test_consent_loss_after_silence_is_one_loss_and_one_end() -> None:
@@ -127,6 +129,21 @@ def test_states_that_end_a_call(layer: str, state: str, expected: tuple[Layer, s
     getattr(call.progress, layer)(state)
     assert call.kinds == ["ice_checking", "lost", "ended"]
     assert (call.events[1].layer, call.events[1].reason) == expected
+
+
+def test_where_no_sound_is_expected_silence_is_no_loss() -> None:
+    call = Call()
+    call.connect()
+    call.progress.expect_no_sound()
+    call.wait(6)
+    call.progress.far_end(30.0, call.clock.mono_s())
+    assert len(call.events) == 4
+
+
+def test_what_became_of_the_servers_is_told_once_the_last_has_a_result() -> None:
+    call, result = Call(), ServerResult("a:3478", "stun", "udp", ServerOutcome.OK, 0.02)
+    call.progress.gathered((result,))
+    assert [(event.kind, event.servers) for event in call.events] == [(PeerEventKind.GATHERED, (result,))]
 
 
 def test_no_local_candidate_is_the_end_at_once() -> None:

@@ -48,6 +48,20 @@ def test_a_restarted_sender_is_not_thirty_thousand_lost_packets(ssrc: int, first
     assert reception.packets_received == 5
 
 
+def test_one_packet_from_far_behind_is_no_restart() -> None:
+    reception = Reception(48_000)
+    receive(reception, [*range(1000, 1100), *range(1101, 1300), 1100, *range(1300, 1320)])
+    assert reception.packets_lost == 1  # two seconds late, it is lost all the same
+    assert reception.packets_received == 320
+
+
+def test_a_sender_that_counts_its_timestamps_anew_makes_no_jitter() -> None:
+    reception = Reception(48_000)
+    for index in range(100):
+        reception.packet(SSRC, index, (index * 960 + (index >= 50) * 48_000_000) & 0xFFFFFFFF, index * 0.02)
+    assert reception.jitter_s == pytest.approx(0.0, abs=1e-9)
+
+
 def test_jitter_is_that_of_rfc_3550() -> None:
     reception, chance, jitter = Reception(48_000), random.Random(1), 0.0
     delays = [chance.uniform(0, 0.01) for _ in range(2000)]

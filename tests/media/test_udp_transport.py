@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 import sys
 import time
 from typing import Any
@@ -85,6 +86,26 @@ async def test_arrival_is_the_kernels_even_when_we_come_late() -> None:
     here.close()
 
 
+async def test_what_a_library_stumbles_over_is_said_once_and_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    here, heard = await opened()
+    heard.datagram_received = _stumble  # type: ignore[method-assign]
+    there, answered = await opened()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(5):
+            sender.sendto(b"hostile", here.get_extra_info("sockname"))
+        sender.sendto(b"fine", there.get_extra_info("sockname"))
+        await until(lambda: answered.datagrams)
+        sender.sendto(b"fine", there.get_extra_info("sockname"))
+        await until(lambda: len(answered.datagrams) == 2)
+    assert caplog.text.count("what a datagram set off went wrong") == 1
+    here.close()
+    there.close()
+
+
+def _stumble(data: bytes, addr: Any) -> None:
+    raise struct.error("a length that lies")
+
+
 async def test_a_flood_is_read_in_portions_and_large_datagrams_are_cut() -> None:
     here, heard = await opened()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
@@ -109,6 +130,20 @@ async def test_what_the_socket_had_to_drop_is_counted() -> None:
         await until(lambda: heard.datagrams[-1] == b"after")
     assert here.socket_drops == 51 - len(heard.datagrams)
     here.close()
+
+
+async def test_what_the_socket_cannot_take_is_lost_and_counted() -> None:
+    class Full(socket.socket):
+        def sendto(self, *_: Any) -> int:
+            raise BlockingIOError
+
+    sock = Full(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+    transport = UdpTransport(sock, Heard(), SystemClock(), connected=False)
+    transport.sendto(b"sound", sock.getsockname())
+    assert transport.socket_drops == 1
+    transport.close()
 
 
 async def test_icmp_is_told_and_does_no_harm() -> None:

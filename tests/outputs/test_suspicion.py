@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.facts.observations import HeartbeatObserved, OwnLagObserved
+from monitor.facts.observations import HeartbeatObserved, OwnLagObserved, ProcessEnded
 from monitor.outputs.suspicion import LAG_LIMIT_S, Second, Suspicion, starved, suspect
 
 GOOD = HeartbeatObserved(site="s", probe="p", at_wall_s=0.0, channel="xmpp", outcome="ok", rtt_s=0.05)
@@ -86,7 +86,19 @@ def test_a_process_without_processors_is_distrusted_within_seconds_and_trusted_a
         assert not suspicion.suspect(100.0 + second)
         suspicion.feed(replace(QUIET, waited_s=0.05), 100.0 + second)
     assert suspicion.suspect(102.0)
+    suspicion.feed(QUIET, 162.0)
     assert not suspicion.suspect(163.0)
+
+
+def test_a_process_that_tells_nothing_of_itself_is_stuck_until_it_is_replaced() -> None:
+    suspicion = Suspicion()
+    for process in ("prober", "shard0", "main"):
+        suspicion.feed(replace(QUIET, process=process), 100.0)
+    suspicion.feed(replace(QUIET, process="shard0"), 104.0)
+    assert not suspicion.suspect(105.0)
+    assert suspicion.suspect(105.1)
+    suspicion.feed(ProcessEnded(site="s", probe="prober", at_wall_s=0.0, process="prober", exit_status=-9), 106.0)
+    assert not suspicion.suspect(106.0)
 
 
 def test_timeouts_have_no_latency_to_suspect() -> None:

@@ -217,6 +217,13 @@ async def test_a_call_from_its_proposal_to_its_normal_end(probing: Probing) -> N
     assert {(one.site, one.probe) for one in probing.facts} == {("here", "call-1")}
 
 
+async def test_the_shard_is_asked_for_the_media_of_the_settings() -> None:
+    probing = Probing(media="idle")
+    await probing.set_up()
+    assert probing.shard.asked[0][1]["media"] == "idle"
+    await probing.probe.close()
+
+
 async def test_candidates_go_with_the_offer_or_follow_it(probing: Probing) -> None:
     await probing.hear(probing.proposed())
     await probing.hear(

@@ -124,6 +124,21 @@ async def test_a_shard_that_dies_leaves_the_others_alone_and_counts_on(
     assert 'softphone_monitor_processes_ended_total{process="shard1"} 2.0' in shown.splitlines()
 
 
+async def test_a_prober_that_lives_and_does_nothing_is_killed_and_replaced(
+    fleet: Fleet, facts: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.probes.fleet.STUCK_S", 3.0)
+    await facts.until(lambda: told_by(facts, PROBER))
+    prober = fleet.pid(PROBER)
+    assert prober is not None
+    os.kill(prober, signal.SIGSTOP)
+    await facts.until(lambda: ended(facts))
+    assert ended(facts) == [(PROBER, -signal.SIGKILL)]
+    facts.seen.clear()
+    await facts.until(lambda: told_by(facts, PROBER) and fleet.ready)
+    assert gone(prober)
+
+
 async def test_a_dead_prober_is_replaced_together_with_its_shard(fleet: Fleet, facts: Facts) -> None:
     prober, shard = fleet.pid(PROBER), fleet.pid(SHARD)
     assert prober is not None

@@ -17,12 +17,12 @@ import pytest
 from monitor.facts.clock import SystemClock
 from monitor.facts.codec import fact_from_dict
 from monitor.facts.failures import Layer, Reason
-from monitor.facts.ice import IceServer, ServerOutcome, Signature
+from monitor.facts.ice import IceServer, ServerOutcome, ServerResult, Signature
 from monitor.facts.observations import CallPhaseObserved, Disconnected, MediaSampled, Observation, OwnLagObserved
 from monitor.media.gathering import Gathering
 from monitor.media.peer import Peer
 from monitor.media.peer_events import PeerEvent, PeerEventKind
-from monitor.probes import shard_call
+from monitor.probes import call_losses
 from monitor.probes.channel import Channel, ChannelError
 from monitor.probes.lag import LagMeter
 from monitor.probes.shard_call import ShardCall
@@ -113,20 +113,22 @@ async def ended(process: asyncio.subprocess.Process) -> int:
     return process.returncode
 
 
-def request(sdp: str, session_id: str = "session") -> dict[str, Any]:
-    return to_params(AnswerRequest(**CONVERSATION, session_id=session_id, sdp=sdp))
+def request(sdp: str, session_id: str = "session", **wishes: Any) -> dict[str, Any]:
+    return to_params(AnswerRequest(**CONVERSATION, session_id=session_id, sdp=sdp, **wishes))
 
 
 def far_end() -> Peer:
     return Peer(ice_servers=(), on_event=lambda event: None, clock=SystemClock())
 
 
-async def set_up(shard: Running, far: Peer, session_id: str = "session") -> None:
+async def set_up(shard: Running, far: Peer, session_id: str = "session", **wishes: Any) -> str:
+    """The answer, which the far end has taken."""
     offer = await far.offer()
     assert isinstance(offer, str)
-    answered = from_params(Answered, await shard.prober.ask("answer", request(offer, session_id)))
+    answered = from_params(Answered, await shard.prober.ask("answer", request(offer, session_id, **wishes)))
     assert answered.failure is None
     assert await far.accept_answer(answered.sdp) is None
+    return answered.sdp
 
 
 async def test_gathering_is_asked_of_the_shard() -> None:
@@ -204,9 +206,24 @@ async def test_an_ice_restart_goes_on_with_a_new_peer_and_is_no_loss_and_no_seco
 async def test_a_canary_tells_what_is_to_be_heard() -> None:
     far = far_end()
     async with running_shard("canary") as shard:
-        await set_up(shard, far)
+        assert "a=inactive" not in await set_up(shard, far, media="idle")  # a canary always talks
         await shard.until(lambda: sum(one.audible_frames or 0 for one in shard.seen(MediaSampled)) > 10)
         assert {one.undecodable_packets for one in shard.seen(MediaSampled)} == {0}
+    await far.close()
+
+
+async def test_an_idle_call_holds_consent_and_is_missed_by_nobody() -> None:
+    far = far_end()
+    async with running_shard() as shard:
+        assert "a=inactive\r\n" in await set_up(shard, far, media="idle")
+        await shard.until(lambda: "dtls" in [one.phase for one in shard.seen(CallPhaseObserved)])
+        heard = len(shard.seen(OwnLagObserved))
+        await shard.until(lambda: len(shard.seen(OwnLagObserved)) > heard + 2)  # longer than any silence may be
+        assert [one.phase for one in shard.seen(CallPhaseObserved)] == ["ice_checks", "dtls"]
+        assert not shard.seen(Disconnected)
+        assert not shard.seen(MediaSampled)
+        assert shard.told == [("ice_connected", SessionMessage(session_id="session"))]
+        assert far.stats().packets_received == far.stats().packets_sent == 0
     await far.close()
 
 
@@ -286,7 +303,7 @@ class InProcess:
 async def test_a_close_notify_is_a_loss_only_when_no_hang_up_explains_it(
     explained: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_call, "CLOSE_NOTIFY_GRACE_S", 0.3)
+    monkeypatch.setattr(call_losses, "CLOSE_NOTIFY_GRACE_S", 0.3)
     far = far_end()
     offer = await far.offer()
     assert isinstance(offer, str)
@@ -346,8 +363,20 @@ async def test_what_a_browser_calls_disconnected_is_logged_and_is_no_loss(
     assert (phone.facts, phone.told) == ([], [])
 
 
+async def test_ice_servers_that_failed_a_call_are_named_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    phone = InProcess("")
+    good = ServerResult("a:3478", "stun", "udp", ServerOutcome.OK, 0.02)
+    bad = ServerResult("b:443", "turns", "tls", ServerOutcome.TLS, None, detail="expired")
+    for servers in ((good,), (good, bad)):
+        phone.call._event(PeerEvent(PeerEventKind.GATHERED, 0.0, servers=servers))
+    assert [record.getMessage() for record in caplog.records] == [
+        "synthetic-1: in conversation 1 of 2 ICE servers failed: turns b:443 tls: tls (expired)"
+    ]
+    assert (phone.facts, phone.told) == ([], [])
+
+
 async def test_a_close_notify_that_comes_while_we_hang_up_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shard_call, "CLOSE_NOTIFY_GRACE_S", 0.0)
+    monkeypatch.setattr(call_losses, "CLOSE_NOTIFY_GRACE_S", 0.0)
     phone = InProcess("")
     phone.call._event(PeerEvent(PeerEventKind.FIRST_MEDIA, 0.0, 0.0))
     hanging_up = asyncio.create_task(phone.call.hang_up())

@@ -28,7 +28,7 @@ def build() -> models.Dashboard:
         ("Gathering", [_signatures(), _gathering_p95(), _gathering_map()]),
         ("STUN and TURN servers", [_outcomes(), _failed(), _stun(), _turn()]),
         ("Calls", [_call_phases(), _call_failures(), _drops(), _restarts()]),
-        ("Media", [_rtt(), _jitter(), _arrival_clock(), _loss(), _mos(), _heard()]),
+        ("Media", [_rtt(), _jitter(), _arrival_clock(), _loss(), _silences(), _mos(), _heard()]),
     )
 
 
@@ -179,6 +179,16 @@ def _arrival_clock() -> object:
 def _loss() -> object:
     text = Text(title="Packets lost", answers="Are there holes in the sound?", runbook="disconnects")
     return _media(text, "softphone_media_loss_ratio", "percentunit", MEDIA_LOSS)
+
+
+def _silences() -> object:
+    text = Text(
+        title="Calls that fell silent",
+        answers="Do callers hear gaps of 2 s and more? Most heal; those of 7.6 s are drops, and counted as such.",
+        runbook="silence",
+    )
+    expr = q.counted("site", f"softphone_media_silences_total{{{q.SITE}}}")
+    return graph(text, Query(expr, "{{site}}"), unit="none", bars=True, top=1)
 
 
 def _media(text: Text, histogram: str, unit: str, of: object) -> object:

@@ -155,8 +155,8 @@ def _missed_slots() -> object:
 
 def _socket_drops() -> object:
     text = Text(
-        title="Datagrams dropped at our own sockets",
-        answers="Did we read too late? What the kernel dropped here is no loss of the network.",
+        title="Datagrams lost at our own sockets",
+        answers="Did we read too late, or send more than the machine takes? This is no loss of the network.",
         runbook=RUNBOOK,
     )
     expr = q.counted("process", "softphone_monitor_socket_drops_total")

@@ -15,6 +15,7 @@ from monitor.commands.bench.figures import spread
 from monitor.commands.bench.workers import LINE_BYTES
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.failures import Failure
+from monitor.probes.interpreter import keep_what_start_up_made
 from monitor.probes.lag import LagMeter
 
 Obey = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -82,6 +83,7 @@ def described(outcome: str | Failure) -> str:
 
 def obeyed(make: Callable[[], Ends]) -> None:
     """The whole life of a child process: its ends, made inside the event loop, obey until stdin ends, then close."""
+    keep_what_start_up_made()  # as the monitor's own processes
     asyncio.run(_lived(make))
 
 

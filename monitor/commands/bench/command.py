@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import platform
@@ -11,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Protocol
 
-from monitor.commands.bench import accuracy, analysis, cpu, detection, distrust, scale, scrape, simulator
+from monitor.commands.bench import accuracy, analysis, cpu, detection, distrust, scale, scrape, simulator, soak
 from monitor.commands.bench.tables import tables
 from monitor.commands.interruptible import sigterm_as_ctrl_c
 from monitor.facts.clock import SystemClock, rfc3339
@@ -20,7 +20,6 @@ from monitor.facts.clock import SystemClock, rfc3339
 OK, FAILED, USAGE = 0, 1, 2
 LIBRARIES = ("softphone-monitor", "aiortc", "aioice", "av", "pylibsrtp", "websockets", "prometheus-client")
 NOTICE = "All load is SIMULATED: every end of every call and session is a process of this machine, over loopback"
-QUICK_LINES = accuracy.LINES[:2]
 
 Progress = Callable[[str], None]
 Found = dict[str, object]
@@ -28,58 +27,34 @@ Found = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
-    """only: names of sections, none for all. quick: a short run whose figures say no more than that it works."""
+    """only: names of sections; none for all but the LONG ones.
+
+    quick: a short run whose figures say no more than that it works.
+    """
 
     only: tuple[str, ...] = ()
     quick: bool = False
     json_out: bool = False
 
 
-def _cpu(progress: Progress, quick: bool) -> Found:
-    return {"cpu_ms_per_peer_second": cpu.measure(progress, quick=quick)}
+class Section(Protocol):
+    """A section's `measure`: its figures, ready for JSON, under the keys that `tables` knows."""
+
+    def __call__(self, progress: Progress, *, quick: bool) -> Found: ...
 
 
-def _accuracy(progress: Progress, quick: bool) -> Found:
-    if not quick:
-        return {"rtt_error_seconds": accuracy.measure(progress)}
-    return {"rtt_error_seconds": asyncio.run(accuracy.measured(progress, seconds=3.0, load=0, lines=QUICK_LINES))}
-
-
-def _detection(progress: Progress, quick: bool) -> Found:
-    found = asyncio.run(detection.measured(progress, 1)) if quick else detection.measure(progress)
-    return {"drop_detection_seconds": found}
-
-
-def _distrust(progress: Progress, quick: bool) -> Found:
-    return {"self_distrust": distrust.measure(progress, quick=quick)}
-
-
-def _scrape(progress: Progress, quick: bool) -> Found:
-    return {"scrape_seconds": scrape.measure(progress, quick=quick)}
-
-
-def _analysis(progress: Progress, quick: bool) -> Found:
-    return {"analyze_seconds": analysis.measure(progress, quick=quick)}
-
-
-def _simulator(progress: Progress, quick: bool) -> Found:
-    return {"simulator_sessions": simulator.measure(progress, quick=quick)}
-
-
-def _scale(progress: Progress, quick: bool) -> Found:
-    return scale.measure(progress, quick=quick)
-
-
-SECTIONS: Mapping[str, Callable[[Progress, bool], Found]] = {
-    "cpu": _cpu,
-    "scale": _scale,
-    "accuracy": _accuracy,
-    "detection": _detection,
-    "distrust": _distrust,
-    "scrape": _scrape,
-    "analysis": _analysis,
-    "simulator": _simulator,
+SECTIONS: Mapping[str, Section] = {
+    "cpu": cpu.measure,
+    "scale": scale.measure,
+    "accuracy": accuracy.measure,
+    "detection": detection.measure,
+    "distrust": distrust.measure,
+    "scrape": scrape.measure,
+    "analysis": analysis.measure,
+    "simulator": simulator.measure,
+    "soak": soak.measure,
 }
+LONG = frozenset({"soak"})  # an hour: run when they are named, and only then
 
 
 def run_bench(options: BenchOptions) -> int:
@@ -102,10 +77,10 @@ def _run(options: BenchOptions, found: dict[str, object]) -> dict[str, str]:
     """Put each section's figures into `found`; why sections failed, by name. One that fails stops no other."""
     failed: dict[str, str] = {}
     for name, measure in SECTIONS.items():
-        if options.only and name not in options.only:
+        if name not in (options.only or SECTIONS.keys() - LONG):
             continue
         try:
-            found.update(measure(_say, options.quick))
+            found.update(measure(_say, quick=options.quick))
         except Exception as error:
             failed[name] = f"{type(error).__name__}: {error}"
             _say(f"{name} failed: {failed[name]}")

@@ -6,16 +6,13 @@ It takes JSON commands, one a line, on stdin and answers each with one line; it 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from typing import Any
 
+from monitor.commands.bench.child import described, obeyed
 from monitor.facts.clock import SystemClock
-from monitor.facts.failures import Failure
 from monitor.media.peer import Peer
 from monitor.media.peer_events import PeerEvent
 
-LINE_BYTES = 1 << 20
 NOTICED = ("lost", "disconnected", "ended")
 
 
@@ -31,12 +28,12 @@ class CutEnds:
         members = self._groups.setdefault(command["group"], [])
         match command["do"]:
             case "offer":
-                return {"descriptions": [_text(await self._peer(members).offer()) for _ in range(command["count"])]}
+                return {"descriptions": [described(await self._peer(members).offer()) for _ in range(command["count"])]}
             case "answer":
-                return {"descriptions": [_text(await self._peer(members).answer(sdp)) for sdp in command["offers"]]}
+                return {"descriptions": [described(await self._peer(members).answer(sdp)) for sdp in command["offers"]]}
             case "accept":
                 for (peer, _), sdp in zip(members, command["answers"], strict=True):
-                    _text(await peer.accept_answer(sdp) or "")
+                    described(await peer.accept_answer(sdp) or "")
             case "talking":
                 return {"talking": sum(peer.stats().packets_received > 0 for peer, _ in members)}
             case "cut":
@@ -66,24 +63,5 @@ def _first(events: list[PeerEvent]) -> dict[str, Any] | None:
     return None
 
 
-def _text(outcome: str | Failure) -> str:
-    if isinstance(outcome, Failure):
-        raise RuntimeError(f"the bench's own call failed: {outcome}")
-    return outcome
-
-
-async def _main() -> None:
-    commands = asyncio.StreamReader(limit=LINE_BYTES)
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    ends = CutEnds()
-    try:
-        while line := await commands.readline():
-            sys.stdout.write(json.dumps(await ends.obey(json.loads(line))) + "\n")
-            sys.stdout.flush()
-    finally:
-        await ends.close()
-
-
 if __name__ == "__main__":
-    asyncio.run(_main())
+    obeyed(CutEnds)

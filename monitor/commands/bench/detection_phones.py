@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from monitor.commands.bench.programs import simulator
 from monitor.commands.bench.tcp_relay import TcpRelay
 from monitor.config.model import SessionOptions
 from monitor.facts.clock import Clock
@@ -25,7 +23,6 @@ from monitor.probes.agent import AgentPlan, AgentSession
 from monitor.probes.base import Context
 from monitor.probes.lag import LagMeter
 
-START_LIMIT_S = 20.0
 NOTICE_LIMIT_S = 20.0
 APART_S = 0.8  # sessions begin one after the other, so that a fault meets them at different moments of their quiet
 LOOK_S = 0.02
@@ -98,7 +95,7 @@ class Phones:
 @asynccontextmanager
 async def phones(count: int, clock: Clock) -> AsyncIterator[Phones]:
     """Everything up, each session connected and quiet."""
-    async with _simulator() as (info, pid):
+    async with simulator("monitor.commands.embedded", "quiet", "1") as (info, pid):
         parts = urlsplit(info["ws"])
         relay = TcpRelay((parts.hostname or "", parts.port or 0))
         port = await relay.start()
@@ -106,7 +103,8 @@ async def phones(count: int, clock: Clock) -> AsyncIterator[Phones]:
         context = Context("bench", lambda fact: None, clock, LagMeter(clock))
         ends = for_urls(info["rest"], info["rest"], f"ws://127.0.0.1:{port}")
         plans = [
-            AgentPlan(f"agent-{n}", "bench", ends, SessionOptions(), None, info["user_token"]) for n in range(count)
+            AgentPlan(f"agent-{n}", "bench", ends, SessionOptions(watch_silence=True), None, info["user_token"])
+            for n in range(count)
         ]
         sessions = [AgentSession(plan, context) for plan in plans]
         for session in sessions:
@@ -129,22 +127,3 @@ async def phones(count: int, clock: Clock) -> AsyncIterator[Phones]:
 
 def _note(heard: list[tuple[str, float, Event]], clock: Clock, name: str, event: Event) -> None:
     heard.append((name, clock.mono_s(), event))
-
-
-@asynccontextmanager
-async def _simulator() -> AsyncIterator[tuple[dict[str, Any], int]]:
-    """What it prints when ready, and its process id, as it is to be stopped and continued."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "monitor.commands.embedded", "quiet", "1"),
-        stdin=asyncio.subprocess.PIPE,  # it ends with us
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        line = await asyncio.wait_for(process.stdout.readline(), START_LIMIT_S)
-        yield json.loads(line), process.pid
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-        await process.wait()

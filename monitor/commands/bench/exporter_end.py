@@ -1,6 +1,6 @@
 """A process that serves the real exporter and is fed with simulated facts of 150 agents once a second.
 
-`python -m monitor.commands.bench.exporter_end AGENTS` obeys: port, begin, told.
+`python -m monitor.commands.bench.exporter_end AGENTS` obeys: port.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from monitor.commands.bench.child import Usage, obeying
+from monitor.commands.bench.child import obeying
 from monitor.facts.clock import SystemClock
 from monitor.facts.ice import CandidateType, ServerOutcome, ServerResult, Signature
 from monitor.facts.observations import (
@@ -44,7 +44,7 @@ SERVERS = (
 )
 PROCESSES = ("main", "prober", "shard0")  # as for `fleet: {agents: 150}`
 HEARTBEAT_EVERY_S, GATHERING_EVERY_S = 15, 60
-FACT_KINDS = 100  # probes wake their agents in turn
+LAG_SAMPLES = 100  # a second, as the lag meter wakes every 10 ms
 
 
 class Nothing:
@@ -91,7 +91,7 @@ def facts_of(agents: Sequence[str], now_s: float, draw: random.Random) -> Iterat
         if number % GATHERING_EVERY_S == int(now_s) % GATHERING_EVERY_S:
             yield _gathering(about, draw)
     for process in PROCESSES:
-        lags_s = tuple(draw.uniform(0.0, 0.002) for _ in range(FACT_KINDS))
+        lags_s = tuple(draw.uniform(0.0, 0.002) for _ in range(LAG_SAMPLES))
         yield OwnLagObserved(site=SITE, probe=process, at_wall_s=now_s, process=process, lag_samples_s=lags_s)
 
 
@@ -114,7 +114,6 @@ class Served:
 
     def __init__(self, agents: Sequence[str], folder: Path) -> None:
         self._agents, self._clock = agents, SystemClock()
-        self._usage = Usage(self._clock)
         ice = tuple((server, transport) for server, _, transport in SERVERS)
         options = MetricsOptions(
             agents=tuple(agents),
@@ -132,14 +131,7 @@ class Served:
 
     async def obey(self, command: dict[str, Any]) -> Mapping[str, Any]:
         """Do one command; its answer."""
-        match command["do"]:
-            case "port":
-                return {"port": self.port}
-            case "begin":
-                self._usage.begin()
-            case "told":
-                return self._usage.told()
-        return {}
+        return {"port": self.port} if command["do"] == "port" else {}
 
     async def run(self) -> None:
         """Serve until stdin ends."""

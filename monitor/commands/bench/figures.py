@@ -41,6 +41,13 @@ def holds(lag_p99_s: float | None, lag_max_s: float | None, missed_share: float)
     return lag_p99_s < LAG_P99_S and lag_max_s < LAG_MAX_S and missed_share < MISSED_SHARE
 
 
+def slope(points: Sequence[tuple[float, float]]) -> float | None:
+    """By how much the second number grows with the first: a least-squares line's. None without two firsts."""
+    if len({first for first, _ in points}) < 2:
+        return None
+    return statistics.linear_regression(*zip(*points, strict=True)).slope
+
+
 async def largest_held(
     held: Callable[[int], Awaitable[bool]], *, first: int, step: int, growth: float = 1.5, most: int = 2000
 ) -> int:

@@ -89,4 +89,4 @@ async def measured(progress: Callable[[str], None], size: Size) -> dict[str, obj
 
 def measure(progress: Callable[[str], None], *, quick: bool = False) -> dict[str, object]:
     """Seconds of a whole scrape over HTTP, beside the lag in the process of as many talking peers."""
-    return asyncio.run(measured(progress, QUICK if quick else FULL))
+    return {"scrape_seconds": asyncio.run(measured(progress, QUICK if quick else FULL))}

@@ -65,4 +65,4 @@ async def measured(progress: Callable[[str], None], size: Size) -> dict[str, obj
 
 def measure(progress: Callable[[str], None], *, quick: bool = False) -> dict[str, object]:
     """The largest number of those tried that was held, and each number's figures; seconds."""
-    return asyncio.run(measured(progress, QUICK if quick else FULL))
+    return {"simulator_sessions": asyncio.run(measured(progress, QUICK if quick else FULL))}

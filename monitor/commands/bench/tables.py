@@ -1,4 +1,7 @@
-"""The bench's JSON as Markdown tables, so that nobody types figures: `python -m monitor.commands.bench.tables FILE`."""
+"""The bench's JSON as Markdown tables, so that nobody types figures.
+
+`python -m monitor.commands.bench.tables FILE...`; its headings are of the third level, as they go under one of a page.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ def tables(found: Told) -> str:
     parts = [_head(found)]
     for key, (title, make) in TABLES.items():
         if key in found:
-            parts.append(f"## {title}\n\n{make(found[key])}")
+            parts.append(f"### {title}\n\n{make(found[key])}")
     if found.get("failed"):
-        parts.append("## Failed\n\n" + _table(("section", "why"), found["failed"].items()))
+        parts.append("### Failed\n\n" + _table(("section", "why"), found["failed"].items()))
     return "\n\n".join(parts)
 
 
@@ -60,6 +63,15 @@ def _range(told: Told) -> str:
     return f"{_cell(min(runs))} to {_cell(max(runs))}, {len(runs)}" if runs else NONE
 
 
+def _beside(told: Told, factor: float = 1.0) -> str:
+    """The median with the range of all runs beside it, both times `factor`."""
+    median, runs = told.get("median"), told.get("runs") or []
+    if median is None:
+        return NONE
+    span = f" ({_cell(factor * min(runs))} to {_cell(factor * max(runs))})" if runs else ""
+    return f"{_cell(factor * median)}{span}"
+
+
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else 1000 * seconds
 
@@ -90,7 +102,7 @@ def _cpu(told: Told) -> str:
 
 def _per_core(told: Told) -> str:
     words = f"{_cell(_median(told))} peers would fill a core, by their cost at {told['at']} peers. "
-    words += f"Largest number held: **{told['largest_held']}** ({told['limits']})."
+    words += f"Largest number held, one run a load: **{told['largest_held']}** ({told['limits']})."
     rows = [
         (
             one["peers"],
@@ -118,8 +130,8 @@ def _lag(told: Told) -> str:
     head = ("peers", "ms per peer and second", "cores", "lag p50, ms", "p99, ms", "largest, ms", "slots missed")
     rows = [
         (
-            *(row["peers"], _median(row["ms_per_peer_second"]), _median(row["cores"])),
-            *(_ms(_median(row[f"lag_{name}"])) for name in ("p50", "p99", "max")),
+            *(row["peers"], _beside(row["ms_per_peer_second"]), _median(row["cores"])),
+            *(_ms(_median(row["lag_p50"])), _beside(row["lag_p99"], 1000), _ms(_median(row["lag_max"]))),
             *(_percent(_median(row["missed_share"])), _median(row["kb_per_peer"])),
             f"{sum(row['holds'])} of {len(row['holds'])}",
         )
@@ -130,6 +142,16 @@ def _lag(told: Told) -> str:
 
 def _set_up(told: Told) -> str:
     return _table(("peers", "median, s", "range and number of runs"), [(told["peers"], _median(told), _range(told))])
+
+
+def _gather(told: Told) -> str:
+    names = ("p50", "p99", "max")
+    rows = [
+        (words, *(_beside(told[f"{what}_{name}"], 1000) for name in names))
+        for what, words in (("lag", "lag of the loop"), ("took", "a gathering"))
+    ]
+    table = _table(("what", *(f"{name}, ms" for name in ("p50", "p99", "largest"))), rows)
+    return f"Runs of {told['gatherings']} gatherings; failed: {told['failed']}.\n\n{table}"
 
 
 def _idle(told: Told) -> str:
@@ -143,12 +165,14 @@ def _accuracy(told: Told) -> str:
     measures = ("stun", "rtcp", "jitter", "websocket", "websocket_trusted")
     head = ("known round trip, ms", "line's jitter, ms", "stall, ms", "talking peers", "loop lag p99, ms")
     columns = [f"{name.replace('_', ' ')} error, median / p99, ms" for name in measures]
+    columns += ["pings suspect", "pings trusted", "pings failed"]
     rows = [
         (
             *(_ms(row.get(name)) for name in ("round_trip", "line_jitter", "stall")),
             row.get("calls"),
             _ms(row.get("loop_lag_p99")),
             *(_pair(row.get(name)) for name in measures),
+            *(_percent(row.get("suspect_share")), _of(row, "websocket_trusted", "samples"), row.get("failed")),
         )
         for row in told["rows"]
     ]
@@ -182,7 +206,6 @@ def _distrust(told: Told) -> str:
         ("after, median s", _median(told["rose_s"]), _range(told["rose_s"])),
         ("trusted itself again, median s after the end", _median(told["fell_s"]), _range(told["fell_s"])),
         ("drops told meanwhile", told["drops"], ""),
-        ("verdict on the job that ran just then", told["verdict"], ""),
     ]
     return f"{words}\n\n{_table(('what', 'figure', 'range and number of runs'), rows)}"
 
@@ -202,7 +225,7 @@ def _scrape(told: Told) -> str:
     beside = [
         (
             f"{told['agents']} talking peers, {words}",
-            *(_ms(_median(lag[f"{name}_{one}"])) for one in ("p50", "p99", "max")),
+            *(_beside(lag[f"{name}_{one}"], 1000) for one in ("p50", "p99", "max")),
         )
         for name, words in (("without", "no scrape"), ("with", "a scrape a second"))
     ]
@@ -230,27 +253,43 @@ def _sessions(told: Told) -> str:
     return f"{words}\n\n{_table((*head, 'KB each'), rows)}"
 
 
+def _soak(told: Told) -> str:
+    words = f"{told['peers']} talking peers for {_cell(told['seconds'])} s."
+    head = ("process", "grows by, KB/s", "memory at first, KB", "at last, KB", "packets that came", "lost calls")
+    rows = [
+        (
+            f"{row['process']} end",
+            *(row[name] for name in ("kb_per_s", "first_kb", "last_kb")),
+            *(_percent(row["delivered"]), row["losses"]),
+        )
+        for row in told["rows"]
+    ]
+    return f"{words}\n\n{_table(head, rows)}"
+
+
 TABLES: Mapping[str, tuple[str, Callable[[Told], str]]] = {
     "cpu_ms_per_peer_second": ("Processor time of a talking peer (`cpu`)", _cpu),
     "loop_lag": ("Cost and lag by number of talking peers (`scale`)", _lag),
     "peers_per_core": ("How many can be held (`scale`)", _per_core),
     "set_up_seconds": ("From cold to sound both ways (`scale`)", _set_up),
     "consent_only": ("Peers that hold consent only (`scale`)", _idle),
+    "gather_lag": ("Measured gatherings, one after the other (`scale`)", _gather),
     "rtt_error_seconds": ("Errors against a known delay (`accuracy`)", _accuracy),
     "drop_detection_seconds": ("How soon a fault is noticed (`detection`)", _detection),
     "self_distrust": ("When it does not trust itself (`distrust`)", _distrust),
     "scrape_seconds": ("A scrape (`scrape`)", _scrape),
     "analyze_seconds": ("A verdict over a year (`analysis`)", _analyze),
     "simulator_sessions": ("Sessions of the simulator (`simulator`)", _sessions),
+    "memory_growth": ("Memory over an hour (`soak`)", _soak),
 }
 
 
 def main(words: Sequence[str]) -> int:
-    """Print the tables of a file that `bench --json` wrote. The exit status."""
-    if len(words) != 1:
-        print("usage: python -m monitor.commands.bench.tables results.json", file=sys.stderr)
+    """Print the tables of files that `bench --json` wrote. The exit status."""
+    if not words:
+        print("usage: python -m monitor.commands.bench.tables results.json...", file=sys.stderr)
         return 2
-    print(tables(json.loads(Path(words[0]).read_text())))
+    print("\n\n".join(tables(json.loads(Path(word).read_text())) for word in words))
     return 0
 
 

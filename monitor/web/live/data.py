@@ -10,15 +10,12 @@ from typing import Any
 from monitor.facts.clock import Clock
 from monitor.facts.markers import Marker
 from monitor.facts.observations import (
-    ConnectionChanged,
     Disconnected,
     MonitorStarted,
     Observation,
-    ProcessEnded,
-    SilenceObserved,
 )
 from monitor.facts.runs import DEFAULT_LIMIT_S
-from monitor.outputs.standing import SIGNALLING_PROCESS
+from monitor.outputs.standing import Sessions
 from monitor.web.live import layers
 from monitor.web.live.attempts import Attempts, ProbeName
 from monitor.web.live.drops import Drops
@@ -66,8 +63,7 @@ class LiveData:
         self._published = Published()
         self._attempts = Attempts(options.probes)
         self._trust = Trust()
-        self._connected: set[str] = set()
-        self._silent: set[str] = set()
+        self._sessions = Sessions(options.agents)
         self._starts: list[float] = []
         self._starts_change = 0
         self._suspects: list[tuple[float, float]] = []
@@ -91,7 +87,7 @@ class LiveData:
         mono_s = self._clock.mono_s()
         with self._lock:
             self._trust.feed(fact, mono_s)
-            self._follow(fact)
+            self._sessions.feed(fact)
             self._attempts.add(fact)
             self._take(fact, self._clock.wall_s())
 
@@ -200,17 +196,6 @@ class LiveData:
         for window in WINDOWS:
             self._rings[window.name, sample.track].add(sample, at_s, now_s, self._change)
 
-    def _follow(self, fact: Observation) -> None:
-        """Which softphones are connected, and which of their sessions are silent."""
-        if isinstance(fact, ConnectionChanged):
-            (self._connected.add if fact.connected else self._connected.discard)(fact.agent)
-            self._silent.discard(fact.agent)
-        elif isinstance(fact, SilenceObserved):
-            (self._silent.add if fact.silent else self._silent.discard)(fact.agent)
-        elif isinstance(fact, ProcessEnded) and fact.process == SIGNALLING_PROCESS:
-            self._connected.clear()
-            self._silent.clear()
-
     def _look(self) -> float:
         """See what changes by itself: runs and suspect minutes. The time, Unix seconds."""
         now_s = self._clock.wall_s()
@@ -244,8 +229,8 @@ class LiveData:
             ready=self._ready(),
             totals=self._totals(now_s - layers.PERIOD_S, now_s),
             drops={name: self._drops.unplanned(of, now_s - layers.PERIOD_S) for name, of in _DROPPED_LAYERS.items()},
-            connected=sum(agent in self._connected for agent in expected),
-            silent=sum(agent in self._silent for agent in expected),
+            connected=self._sessions.connected,
+            silent=self._sessions.silent,
             expected=len(expected),
             running=tuple(self._published.running(now_s)),
             last=self._published.last(now_s),

@@ -1,32 +1,37 @@
-"""`bench` itself: its sections, its JSON alone on stdout, a section that fails, Ctrl-C."""
+"""`bench` itself: its sections and what tells of them, its JSON alone on stdout, a section that fails, Ctrl-C."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
+from monitor import cli
 from monitor.commands.bench import command
-from monitor.commands.bench.command import BenchOptions, run_bench
+from monitor.commands.bench.command import LONG, SECTIONS, BenchOptions, run_bench
+from monitor.commands.bench.tables import TABLES
 
 CTRL_C_LIMIT_S = 60.0
+PAGE = Path(__file__).parents[3] / "docs" / "performance.md"
 
 
 def _sections(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     ran: list[tuple[str, bool]] = []
 
-    def good(progress: command.Progress, quick: bool) -> command.Found:
+    def good(progress: command.Progress, *, quick: bool) -> command.Found:
         progress("good is under way")
         ran.append(("good", quick))
         return {"figure": 1.5}
 
-    def bad(progress: command.Progress, quick: bool) -> command.Found:
+    def bad(progress: command.Progress, *, quick: bool) -> command.Found:
         ran.append(("bad", quick))
         raise RuntimeError("it broke")
 
@@ -59,6 +64,45 @@ def test_a_section_that_fails_stops_no_other_and_is_told(
     assert [name for name, _ in ran] == ["bad", "good"]
     assert told["failed"] == {"bad": "RuntimeError: it broke"}
     assert told["figure"] == 1.5
+
+
+def test_a_section_of_an_hour_runs_only_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = _sections(monkeypatch)
+    monkeypatch.setattr(command, "LONG", {"bad"})
+    assert run_bench(BenchOptions(json_out=True)) == 0
+    assert [name for name, _ in ran] == ["good"]
+    assert run_bench(BenchOptions(("bad",), json_out=True)) == 1
+    assert [name for name, _ in ran] == ["good", "bad"]
+
+
+def test_the_page_names_every_section_and_every_key_and_no_other() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert set(re.findall(r"--only ([a-z]+)", page)) == set(SECTIONS)
+    assert set(re.findall(r"(?:\bkey |^\| )`([a-z_]+)`", page, re.MULTILINE)) == set(TABLES)
+
+
+def test_the_help_names_every_section() -> None:
+    (only,) = get_type_hints(cli.bench, include_extras=True)["only"].__metadata__
+    assert set(SECTIONS) <= set(re.findall(r"\w+", only.help))
+
+
+def test_every_table_says_which_section_it_is_of() -> None:
+    assert {re.findall(r"\(`(\w+)`\)$", title)[0] for title, _ in TABLES.values()} == set(SECTIONS)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="some sections need Linux")
+@pytest.mark.parametrize("words", [(), tuple(word for name in sorted(LONG) for word in ("--only", name))])
+def test_every_section_comes_to_its_end(words: tuple[str, ...]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "monitor", "bench", "--quick", "--json", *words], stdout=subprocess.PIPE, check=False
+    )
+    told = json.loads(ended.stdout)
+    assert told["failed"] == {}
+    assert ended.returncode == 0
+    soaked = {"memory_growth"}
+    assert told.keys() & TABLES.keys() == (soaked if words else TABLES.keys() - soaked)
 
 
 def test_a_section_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

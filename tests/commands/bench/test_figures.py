@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.commands.bench.figures import holds, largest_held, ratios, share, spread, summary
+from monitor.commands.bench.figures import holds, largest_held, ratios, share, slope, spread, summary
 
 
 def test_a_summary_keeps_every_run() -> None:
@@ -28,6 +28,13 @@ def test_a_spread_is_of_values_that_were_there() -> None:
 def test_a_share_of_nothing_is_none_of_it() -> None:
     assert share(0, 0) == 0.0
     assert share(1, 4) == 0.25
+
+
+def test_a_slope_needs_two_moments() -> None:
+    assert slope([(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]) == pytest.approx(2.0)
+    assert slope([(0.0, 1.0), (1.0, 2.0), (2.0, 0.0), (3.0, 1.0)]) == pytest.approx(-0.2)
+    assert slope([(1.0, 1.0), (1.0, 2.0)]) is None
+    assert slope([]) is None
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from monitor.commands.bench.tables import main, tables
+from monitor.commands.bench.tables import TABLES, main, tables
 
 CPU = {
     "peers": 150,
@@ -45,6 +46,26 @@ def test_a_load_that_could_not_be_tried_is_a_row() -> None:
     assert "| 300 | no | - | - | - | - | a \\| b |" in told
 
 
+def test_cost_and_lag_have_their_range_beside_them() -> None:
+    nothing: dict[str, Any] = {"median": None, "runs": []}
+    row: dict[str, Any] = dict.fromkeys(("cores", "missed_share", "kb_per_peer", "lag_p50", "lag_max"), nothing)
+    row |= {"ms_per_peer_second": {"median": 1.5, "runs": [1.4, 1.5, 1.75]}, "holds": [True]}
+    row |= {"lag_p99": {"median": 0.002, "runs": [0.003, 0.001, 0.002]}}
+    told = tables({"loop_lag": {"rows": [{"peers": 50, **row}]}})
+    assert "| 50 | 1.5 (1.4 to 1.75) | - | - | 2 (1 to 3) | - |" in told
+
+
+def test_pings_are_counted_beside_their_errors() -> None:
+    row = {"round_trip": 0.2, "suspect_share": 0.25, "websocket_trusted": {"samples": 1500}, "failed": 2}
+    assert tables({"rtt_error_seconds": {"rows": [row]}}).endswith("| 25 % | 1,500 | 2 |")
+
+
+def test_headings_fit_under_one_of_a_page() -> None:
+    told = tables({"cpu_ms_per_peer_second": CPU, "failed": {"scale": "why"}})
+    headings = [line.split()[0] for line in told.splitlines() if line.startswith("#")]
+    assert headings == ["###", "###"]
+
+
 def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
     rtt = {"median": 0.0001, "p99": 0.001}
     lag = {f"{name}_{one}": rtt for name in ("with", "without") for one in ("p50", "p99", "max")}
@@ -78,7 +99,6 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
             "rose_s": {"median": 3.0, "runs": [3.0]},
             "fell_s": {"median": None, "runs": []},
             "drops": 0.0,
-            "verdict": "open",
         },
         "scrape_seconds": {"agents": 150, "text": form, "openmetrics": form, "peer_lag": lag},
         "analyze_seconds": {
@@ -90,11 +110,31 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
             "cpu": rtt,
             "peak_mb": rtt,
         },
+        "gather_lag": {
+            "gatherings": 100,
+            "failed": 0,
+            **{f"{what}_{name}": rtt for what in ("lag", "took") for name in ("p50", "p99", "max")},
+        },
+        "memory_growth": {
+            "peers": 50,
+            "seconds": 3600.0,
+            "rows": [
+                {
+                    "process": "near",
+                    **dict.fromkeys(("kb_per_s", "first_kb", "last_kb"), 0.5),
+                    "delivered": 1.0,
+                    "losses": 0,
+                }
+            ],
+        },
+        "peers_per_core": {"median": 1.0, "at": 150, "largest_held": 0, "limits": "l", "tried": []},
+        "cpu_ms_per_peer_second": CPU,
         "simulator_sessions": {"held": 150, "limits": "l", "rows": [{"sessions": 150, "holds": True}]},
         "failed": {"cpu": "why"},
     }
     blocks = [block.splitlines() for block in tables(found).split("\n\n") if block.startswith("|")]
-    assert len(blocks) == 11
+    assert set(TABLES) == set(found) - {"failed"}
+    assert len(blocks) == len(TABLES) + 2  # a scrape has two tables, and so has what failed
     for lines in blocks:
         assert {line.count(" | ") for line in lines} == {lines[0].count(" | ")}, lines[0]
 
@@ -102,6 +142,6 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
 def test_the_file_of_a_run_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "results.json"
     file.write_text(json.dumps({"cpu_ms_per_peer_second": CPU}))
-    assert main([str(file)]) == 0
-    assert "Processor time" in capsys.readouterr().out
+    assert main([str(file), str(file)]) == 0
+    assert capsys.readouterr().out.count("Processor time") == 2
     assert main([]) == 2

@@ -107,7 +107,7 @@ def test_facts_are_told_lazily() -> None:
 def test_the_codec_of_the_journal_brings_every_fact_back(scenario: str) -> None:
     told = [fact for fact in two_mornings(scenario) if isinstance(fact, Observation)]
     kept = told[::10] + [fact for fact in told if fact.kind not in ("heartbeat", "media", "own_lag", "gathering")][::5]
-    never = {"slot_skipped", "dropped", "process_ended", "monitor_started", "certificate"}
+    never = {"slot_skipped", "dropped", "process_ended", "monitor_started", "certificate", "silence"}
     assert {fact.kind for fact in kept} >= set(FACT_TYPES) - never
     for fact in kept:
         assert fact_from_dict(json.loads(json.dumps(fact_to_dict(fact)))) == fact

@@ -21,6 +21,7 @@ from monitor.facts.observations import (
     HeartbeatObserved,
     OwnLagObserved,
     PhaseObserved,
+    ProcessEnded,
 )
 from monitor.outputs.sources.prometheus.reading import read_prometheus
 from tests.outputs.sources.prometheus.scraped_monitors import T0, Scraped, read, rows
@@ -122,7 +123,7 @@ def test_a_site_that_came_late_was_not_measured_before() -> None:
 
 def test_distrust_covers_the_minute_before_each_scrape() -> None:
     monitor = Scraped()
-    monitor.between(LAG)
+    monitor.between(LAG, ProcessEnded(**ABOUT, process="prober", exit_status=0))  # one that lived on would be stuck
     monitor.quiet(8)
     (stretch,) = read(monitor).suspects
     assert (stretch.start_s - T0, stretch.end_s - T0, stretch.site) == (-45, 60, "here")
