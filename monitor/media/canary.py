@@ -12,7 +12,7 @@ AUDIBLE = 33  # largest sample of 16 bits: -60 dBov and above is heard, below is
 
 
 class CanaryCodec:
-    """One call's Opus encoder and decoder. They run on the event loop, some 0.3 ms a packet: for a call or two only."""
+    """One call's Opus encoder and decoder: some 50 ms of processor a second, on the event loop; for a call or two."""
 
     def __init__(self) -> None:
         self._encoder = encoder()

@@ -51,10 +51,15 @@ def frame(index: int) -> av.AudioFrame:
     sound.sample_rate = SAMPLE_RATE
     sound.time_base = TIME_BASE
     sound.pts = index * SAMPLES_PER_PACKET
-    first = index * SAMPLES_PER_PACKET
-    samples = array("h", (_sample(first + offset) for offset in range(SAMPLES_PER_PACKET)))
-    sound.planes[0].update(samples.tobytes())
+    sound.planes[0].update(_samples(index % PACKETS))
     return sound
+
+
+@cache
+def _samples(packet: int) -> bytes:
+    """Worked out once for each of the PACKETS: it costs as much as encoding them."""
+    first = packet * SAMPLES_PER_PACKET
+    return array("h", (_sample(first + offset) for offset in range(SAMPLES_PER_PACKET))).tobytes()
 
 
 def _sample(position: int) -> int:

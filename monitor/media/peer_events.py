@@ -54,7 +54,7 @@ class PeerOptions:
     failed_after_s: float = ICE_FAILED_S  # the same lasting on: the end
     consent_timeout_s: float = 30.0  # RFC 7675 section 5.1
     media: Media = "talk"
-    canary: bool = False  # encode and decode for real, as a browser; costs some 50 ms of processor a second
+    canary: bool = False  # encode and decode for real, as a browser: some 50 ms of processor a second more
     gather_timeout_s: float = 2.0  # longest wait of the answer for slow servers; longer without any candidate
 
 

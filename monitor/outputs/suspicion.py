@@ -18,7 +18,7 @@ WAITED_EACH_S = 0.0002  # if it waited so long at each turn: many short waits fa
 STEAL_LIMIT = 0.10  # share of the machine's processor time given away by its hypervisor: every clock reading is late
 MISSED_LIMIT = 0.01  # share of the media slots not sent: what the far side then reports as loss and jitter is ours
 LAG_FLOOR_S = 0.005  # below this, lag falsifies no figure that matters, even where it is a tenth of a loopback ping
-UNHEARD_S = 5.0  # a measuring process tells of itself once a second: one that does not is stuck, and measures nothing
+UNHEARD_S = 5.0  # a process tells of itself once a second: one that did, and does not, is stuck and measures nothing
 NOT_MEASURING = "main"  # the process that only collects: its lag falsifies nothing
 
 
@@ -81,7 +81,9 @@ class Suspicion:
 
     def __init__(self) -> None:
         self._seconds: deque[Second] = deque(maxlen=int(WINDOW_S) + 2)
-        self._heard_s: dict[str, float] = {}  # when each measuring process told of itself last
+        self._heard: dict[
+            str, tuple[float, bool]
+        ] = {}  # when each measuring process told of itself last; again and again?
 
     def feed(self, fact: Observation, now_s: float) -> None:
         """Take a fact into account. now_s: monotonic seconds."""
@@ -89,10 +91,11 @@ class Suspicion:
             second = self._second(now_s)
             second.starved += (fact.process,) if starved(fact) else ()
             if fact.process != NOT_MEASURING:
-                self._heard_s[fact.process] = now_s
+                before = self._heard.get(fact.process)
+                self._heard[fact.process] = now_s, before is not None and now_s - before[0] <= UNHEARD_S
                 second.lag_s = max(second.lag_s, *fact.lag_samples_s, 0.0)
         elif isinstance(fact, ProcessEnded):
-            self._heard_s.pop(fact.process, None)
+            self._heard.pop(fact.process, None)
         elif fact.measured_s() is not None:
             second = self._second(now_s)
             second.samples += 1
@@ -100,7 +103,7 @@ class Suspicion:
 
     def suspect(self, now_s: float) -> bool:
         """Whether the last minute is to be distrusted, or a process is stuck. now_s: monotonic seconds."""
-        stuck = any(now_s - heard_s > UNHEARD_S for heard_s in self._heard_s.values())
+        stuck = any(regular and now_s - heard_s > UNHEARD_S for heard_s, regular in self._heard.values())
         return stuck or suspect(self._seconds, now_s)
 
     def last_minute(self, now_s: float) -> Second:

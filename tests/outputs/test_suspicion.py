@@ -93,7 +93,9 @@ def test_a_process_without_processors_is_distrusted_within_seconds_and_trusted_a
 def test_a_process_that_tells_nothing_of_itself_is_stuck_until_it_is_replaced() -> None:
     suspicion = Suspicion()
     for process in ("prober", "shard0", "main"):
+        suspicion.feed(replace(QUIET, process=process), 99.0)
         suspicion.feed(replace(QUIET, process=process), 100.0)
+    suspicion.feed(replace(QUIET, process="told once"), 99.0)  # as a history does: nothing is known of its cadence
     suspicion.feed(replace(QUIET, process="shard0"), 104.0)
     assert not suspicion.suspect(105.0)
     assert suspicion.suspect(105.1)

@@ -47,22 +47,27 @@ class Usage:
         self._begun_s, self._cpu_s = self._clock.mono_s(), time.process_time()
 
     def told(self) -> dict[str, Any]:
-        """Seconds passed, processor seconds used, lag of the event loop in seconds, memory in KB."""
+        """Seconds passed, processor seconds used, lag of the event loop in seconds, memory in KB.
+
+        pss_kb: with its share of what it shares with others. own_kb: without any file's pages, whose share of ours
+        changes whenever another Python starts or ends.
+        """
         return {
             "wall_s": self._clock.mono_s() - self._begun_s,
             "cpu_s": time.process_time() - self._cpu_s,
             "lag_s": spread(self._lag.drain()),
-            "pss_kb": memory_kb(),
+            "pss_kb": memory_kb("Pss"),
+            "own_kb": memory_kb("Pss_Anon"),
         }
 
 
-def memory_kb() -> int | None:
-    """This process's share of memory (PSS) in KB; None where the system does not tell."""
+def memory_kb(kind: str) -> int | None:
+    """One line of this process's memory, such as `Pss`, in KB; None where the system does not tell."""
     try:
         lines = SMAPS.read_text().splitlines()
     except OSError:
         return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), None)
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{kind}:")), None)
 
 
 def many_files() -> None:

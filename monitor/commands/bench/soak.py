@@ -11,7 +11,7 @@ from typing import Any
 from monitor.commands.bench.calls import connect, delivered, two_ends
 from monitor.commands.bench.figures import slope
 
-Seen = list[tuple[float, float]]  # seconds since the calls came up, PSS in KB
+Seen = list[tuple[float, float]]  # seconds since the calls came up, KB of memory of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ async def measured(progress: Callable[[str], None], size: Size) -> dict[str, obj
             await asyncio.sleep(min(size.every_s, size.seconds - passed_s))
             told = {name: await end.ask("told") for name, end in both.items()}
             for name, one in told.items():
-                if one["pss_kb"] is not None:
-                    seen[name].append((time.monotonic() - begun_s, one["pss_kb"]))
+                if one["own_kb"] is not None:
+                    seen[name].append((time.monotonic() - begun_s, one["own_kb"]))
     rows = [row(name, seen[name], one) for name, one in told.items()]
     return {"unit": "KB/s", "peers": size.peers, "seconds": size.seconds, "every_s": size.every_s, "rows": rows}
 
@@ -55,7 +55,7 @@ def row(name: str, seen: Seen, told: dict[str, Any]) -> dict[str, Any]:
         "last_kb": seen[-1][1] if seen else None,
         "delivered": delivered(told),
         "losses": told["losses"],
-        "pss_kb": [(round(at_s, 1), kb) for at_s, kb in seen],
+        "own_kb": [(round(at_s, 1), kb) for at_s, kb in seen],
     }
 
 

@@ -28,4 +28,4 @@ async def test_both_ends_are_watched_while_they_talk() -> None:
     assert isinstance(rows, list)
     assert [one["process"] for one in rows] == ["near", "far"]
     assert all(one["delivered"] > 0 for one in rows)
-    assert len({len(one["pss_kb"]) for one in rows}) == 1
+    assert len({len(one["own_kb"]) for one in rows}) == 1
