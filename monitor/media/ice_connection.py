@@ -287,10 +287,13 @@ class IceConnection(Connection):
         def answered(message: stun.Message, addr: tuple[str, int], at_mono_s: float) -> None:
             if message.message_class is stun.Class.RESPONSE:
                 consent.answered(question.sent_mono_s, at_mono_s)
+                question.forget()
+                self._questions.remove(question)
 
         request = super().build_request(pair, nominate=False)
-        key = self.remote_password.encode()
-        question = Question(pair.protocol, request, pair.remote_addr, self.clock, answered, key)
+        question = Question(
+            pair.protocol, request, pair.remote_addr, self.clock, answered, self.remote_password.encode()
+        )
         return question
 
 

@@ -50,12 +50,17 @@ class Question:
     def forget(self) -> None:
         """Heed no answer any more. Idempotent."""
         self._protocol.transactions.pop(self._request.transaction_id, None)
+        self._on_answer = _nobody  # it may well know this question, and only a long collection would find the circle
 
     def response_received(self, message: stun.Message, addr: tuple[str, int]) -> None:
         """aioice hands over a message with our transaction id, from anywhere."""
         if addr != self._addr or (self._key is not None and not message.check_message_integrity(self._key)):
             return
         self._on_answer(message, addr, arrived_mono_s(self._protocol, self._clock))
+
+
+def _nobody(message: stun.Message, addr: tuple[str, int], at_mono_s: float) -> None:
+    """Who is told of the answer to a question that is forgotten."""
 
 
 def arrived_mono_s(protocol: Any, clock: Clock) -> float:

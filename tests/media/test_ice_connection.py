@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -130,8 +131,11 @@ async def test_the_round_trip_of_consent_begins_when_the_check_is_sent(monkeypat
     answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, sent[0].transaction_id)
     sign(answer, b"their password")
     clock.advance(0.02)
+    question = weakref.ref(protocol.transactions[answer.transaction_id])
     protocol.transactions[answer.transaction_id].response_received(answer, addr)
     assert consent.rtt_s == pytest.approx(0.02)
+    assert not protocol.transactions
+    assert question() is None  # gone without a collection: thousands a minute would call for long ones
 
 
 def test_candidates_are_ipv4_where_there_is_any(monkeypatch: pytest.MonkeyPatch) -> None:
