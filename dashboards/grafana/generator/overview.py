@@ -237,7 +237,7 @@ def _silent() -> object:
         "path: what we send is not acknowledged; server: it is, and nobody answers.",
         runbook="silence",
     )
-    asked = [Query(now, "{{site}} now"), Query(f"{noticed} > 0", "{{site}} noticed, {{where}}")]
+    asked = [Query(now, "{{site}} now"), Query(noticed, "{{site}} noticed, {{where}}")]
     return graph(text, *asked, unit="none", top=1)
 
 
