@@ -170,6 +170,7 @@ async def test_a_relayed_call_has_no_retransmission_in_its_set_up(
             while phone.stats().packets_received < 50:  # noqa: ASYNC110 - half a second of sound
                 await asyncio.sleep(0.02)
         assert [event.kind.value for event in events] == [
+            "gathered",
             "ice_checking",
             "ice_completed",
             "dtls_connected",
@@ -190,7 +191,9 @@ async def test_a_call_with_a_wrong_turn_password_has_no_candidates(coturn: Cotur
     offer = await far.offer()
     assert isinstance(offer, str)
     assert isinstance(await phone.answer(offer), str)
-    assert [(event.layer, event.reason) for event in events][:1] == [(Layer.ICE, "no_candidates")]
+    gathered, lost = events[:2]
+    assert [one.outcome for one in gathered.servers] == [ServerOutcome.AUTH]
+    assert (lost.layer, lost.reason) == (Layer.ICE, "no_candidates")
     await asyncio.gather(phone.close(), far.close())
 
 
