@@ -30,7 +30,7 @@ async def start_simulator(scenario: str, seed: int, stack: AsyncExitStack) -> di
         stdin=asyncio.subprocess.PIPE,  # never written to: it closes when we end, however we end
         start_new_session=True,  # Ctrl-C reaches it through us, after whoever uses it has stopped
     )
-    stack.push_async_callback(_end, process)
+    stack.push_async_callback(end, process, END_S)
     assert process.stdout is not None
     try:
         line = await asyncio.wait_for(process.stdout.readline(), START_S)
@@ -40,11 +40,12 @@ async def start_simulator(scenario: str, seed: int, stack: AsyncExitStack) -> di
     return info
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def end(process: asyncio.subprocess.Process, limit_s: float) -> None:
+    """End it by SIGTERM, by force after `limit_s`. Idempotent."""
     if process.returncode is None:
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), END_S)
+            await asyncio.wait_for(process.wait(), limit_s)
         except TimeoutError:
             process.kill()
             await process.wait()

@@ -86,22 +86,23 @@ class CallLosses:
 
     def _stands(self) -> None:
         """The silence was a drop after all."""
-        silence, self._silence = self._silence, None
-        if self._lasting is not None:
-            self._lasting.cancel()
-            self._lasting = None
+        silence = self._no_longer_silent()
         if silence is not None:
             self._heard.lost(silence)
 
     def _resumed(self, event: PeerEvent) -> None:
-        if self._silence is None:
+        if self._no_longer_silent() is None:
             self._heard.resumed(event)
-            return
-        self._silence = None
+        else:
+            self._heard.silence(event, silent=False)
+
+    def _no_longer_silent(self) -> PeerEvent | None:
+        """Wait no more for a silence to last; the one that was waited for, None when there was none."""
+        silence, self._silence = self._silence, None
         if self._lasting is not None:
             self._lasting.cancel()
             self._lasting = None
-        self._heard.silence(event, silent=False)
+        return silence
 
     def _closed_by_peer(self, event: PeerEvent) -> None:
         """LOST and ENDED come together, and after a silence ENDED alone; they wait for the signalling's word."""

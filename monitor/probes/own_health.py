@@ -39,6 +39,14 @@ class OwnCounters:
     slots_missed: int = 0
     socket_drops: int = 0
 
+    def __add__(self, other: OwnCounters) -> OwnCounters:
+        """The counts of both."""
+        return OwnCounters(
+            self.slots_due + other.slots_due,
+            self.slots_missed + other.slots_missed,
+            self.socket_drops + other.socket_drops,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Lookups:

@@ -137,14 +137,11 @@ class Shard:
     async def _end(self, session_id: str) -> None:
         call = self._calls.pop(session_id, None)
         if call is not None:
-            self._past = added(self._past, call.counters)
+            self._past += call.counters
             await call.hang_up()
 
     def _counters(self) -> OwnCounters:
-        total = self._past
-        for call in self._calls.values():
-            total = added(total, call.counters)
-        return total
+        return sum((call.counters for call in self._calls.values()), self._past)
 
     def _emit(self, fact: Observation) -> None:
         self._main.tell("fact", fact_to_dict(fact))
@@ -157,13 +154,6 @@ class Shard:
         if not self._own:
             health = OwnHealth(self.name, site, self._emit, self._clock, self._lag, self._main, self._counters)
             self._own = [asyncio.create_task(self._lag.run()), asyncio.create_task(health.run())]
-
-
-def added(one: OwnCounters, other: OwnCounters) -> OwnCounters:
-    """The counts of both."""
-    return OwnCounters(
-        one.slots_due + other.slots_due, one.slots_missed + other.slots_missed, one.socket_drops + other.socket_drops
-    )
 
 
 async def serve(name: str, main_socket: socket.socket, prober_socket: socket.socket) -> None:

@@ -94,12 +94,9 @@ class ShardCall:
     @property
     def counters(self) -> OwnCounters:
         """What its peers have counted so far."""
-        stats, past = self._peer.stats(), self._past
-        return OwnCounters(
-            past.slots_due + stats.packets_sent + stats.slots_skipped,
-            past.slots_missed + stats.slots_skipped,
-            past.socket_drops + stats.socket_drops,
-        )
+        stats = self._peer.stats()
+        slots_due = stats.packets_sent + stats.slots_skipped
+        return self._past + OwnCounters(slots_due, stats.slots_skipped, stats.socket_drops)
 
     async def answer(self, turn: Turn) -> str | Failure:
         """The SDP answer to the request's offer. turn: over once the media is encrypted, or the call has ended."""

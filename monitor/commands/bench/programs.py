@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from monitor.commands.embedded import end
+
 START_S, END_S = 60.0, 20.0
 
 
@@ -19,13 +21,7 @@ async def program(*words: str, **options: Any) -> AsyncIterator[asyncio.subproce
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), END_S)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        await end(process, END_S)
 
 
 @asynccontextmanager
