@@ -128,7 +128,10 @@ class Explaining:
         try:
             return await self._listen(name, process)
         finally:
-            await _ended(process)
+            ending = asyncio.create_task(_end_child(process), name=f"end explain {name}")
+            self._ending.add(ending)  # whoever is cancelled meanwhile leaves it to `stop`
+            ending.add_done_callback(self._ending.discard)
+            await asyncio.shield(ending)
 
     async def _listen(self, name: str, process: asyncio.subprocess.Process) -> str:
         assert process.stdin is not None
@@ -156,16 +159,16 @@ class Explaining:
         self.version += 1
 
 
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    """End a child and wait for it: asked by its stdin, then told, then made to."""
-    waiting = asyncio.ensure_future(process.wait())
+async def _end_child(process: asyncio.subprocess.Process) -> None:
+    """End a child and wait for it and its last words: asked by its stdin, then told, then made to."""
     with suppress(OSError):
         if process.stdin is not None:
             process.stdin.close()
-    for end in (process.terminate, process.kill, None):
+    waiting = asyncio.create_task(process.communicate())
+    for end in (process.terminate, process.kill):
         done, _ = await asyncio.wait({waiting}, timeout=END_S)
         if done:
             return
-        if end is not None:
-            with suppress(ProcessLookupError):
-                end()
+        with suppress(ProcessLookupError):
+            end()
+    await waiting

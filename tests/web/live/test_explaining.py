@@ -177,3 +177,21 @@ async def test_a_child_that_does_not_listen_is_made_to_end(
     explaining.readers(1)
     assert len(pids(tmp_path)) == len(CHILDREN)  # stopped for good
     assert json.dumps(explaining.told())
+
+
+async def test_a_child_that_is_being_ended_when_we_stop_is_ended_all_the_same(
+    tmp_path: Path, started: Callable[..., Explaining]
+) -> None:
+    slow = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("no JSON", flush=True)
+sys.stdin.readline(), sys.stdin.read()  # its end: what was told is not understood, so the child is to go
+open(os.path.join(sys.argv[1], str(os.getpid())), "w").close()
+time.sleep(600)
+"""
+    explaining = started(slow)
+    explaining.readers(1)
+    await until(lambda: len(pids(tmp_path)) == len(CHILDREN))
+    await explaining.stop()
+    assert not any(map(alive, pids(tmp_path)))
