@@ -34,6 +34,7 @@ from monitor.facts.failures import Failure, Reason, failure, reason_of_status
 from monitor.genesys.events import CertificateSeen, PhaseTimed
 from monitor.genesys.name_look_up import look_up
 from monitor.genesys.network_errors import reason_of_os_error
+from monitor.genesys.stamped_socket import StampedSocket
 from monitor.genesys.tcp_info import TcpInfo, read_tcp_info
 from monitor.genesys.trust import trusting_the_system
 
@@ -61,11 +62,12 @@ class MeasuredWebSocket(ClientConnection):
     websockets' own keepalive is off: it would end the connection inside a measurement.
     """
 
-    def __init__(self, protocol: ClientProtocol, clock: Clock) -> None:
+    def __init__(self, protocol: ClientProtocol, sock: StampedSocket, clock: Clock) -> None:
         super().__init__(protocol, ping_interval=None, close_timeout=CLOSE_TIMEOUT_S)
+        self._sock = sock
         self._clock = clock
         self.heard_mono_s = clock.mono_s()
-        self.on_pong: Callable[[bytes, float], None] | None = None  # payload, monotonic seconds
+        self.on_pong: Callable[[bytes, float], None] | None = None  # payload, when it reached this machine
         self.on_next_write: Callable[[float], None] | None = None  # told once: when the next bytes go out
 
     def data_received(self, data: bytes) -> None:
@@ -83,7 +85,7 @@ class MeasuredWebSocket(ClientConnection):
     def process_event(self, event: ProtocolEvent) -> None:
         """Look at pongs on their way, since websockets lets a later pong acknowledge earlier pings too."""
         if isinstance(event, Frame) and event.opcode is Opcode.PONG and self.on_pong is not None:
-            self.on_pong(bytes(event.data), self._clock.mono_s())
+            self.on_pong(bytes(event.data), self._sock.arrived_mono_s or self._clock.mono_s())
         super().process_event(event)
 
     def tcp_rtt_s(self) -> float | None:
@@ -156,7 +158,7 @@ async def _open(
     tls = options.ssl_context or trusting_the_system() if secure else None
     addresses = await look_up(parts.hostname or "", parts.port or (443 if secure else 80))
     phases.begin("tcp")
-    sock = await _connect(addresses, options.interface)
+    sock = await _connect(addresses, options.interface, clock)
     phases.done()
     try:
         if secure:
@@ -174,12 +176,12 @@ async def _open(
     return await _upgrade(websocket, options, phases)
 
 
-async def _connect(addresses: list[Any], interface: str | None) -> socket.socket:
+async def _connect(addresses: list[Any], interface: str | None, clock: Clock) -> StampedSocket:
     """The first address that accepts; the last error when none does."""
     loop = asyncio.get_running_loop()
     error: OSError = OSError("the name has no address")
     for family, kind, protocol, _, address in addresses:
-        sock = socket.socket(family, kind, protocol)
+        sock = StampedSocket(family, kind, protocol, clock)
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -206,7 +208,7 @@ def _bind_interface(sock: socket.socket, interface: str) -> None:
 
 
 async def _start(
-    options: SocketOptions, clock: Clock, sock: socket.socket, tls: ssl.SSLContext | None, host: str | None
+    options: SocketOptions, clock: Clock, sock: StampedSocket, tls: ssl.SSLContext | None, host: str | None
 ) -> MeasuredWebSocket:
     """Hand the connected socket to the WebSocket protocol, through TLS where the URL says so."""
     protocol = ClientProtocol(
@@ -217,7 +219,7 @@ async def _start(
         logger=_LOGGER,
     )
     _, websocket = await asyncio.get_running_loop().create_connection(
-        lambda: MeasuredWebSocket(protocol, clock), sock=sock, ssl=tls, server_hostname=host if tls else None
+        lambda: MeasuredWebSocket(protocol, sock, clock), sock=sock, ssl=tls, server_hostname=host if tls else None
     )
     return websocket
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from monitor.facts.clock import Clock
-from monitor.media.arrival import ANCILLARY_BYTES, Arrivals, ask_for_stamps
+from monitor.facts.clock_stamps import ANCILLARY_BYTES, Arrivals, ask_for_stamps
 from monitor.media.interfaces import bind_to_interface
 from monitor.media.udp_readers import readers
 

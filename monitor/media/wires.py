@@ -12,7 +12,7 @@ from functools import cache
 from typing import Protocol
 
 from monitor.facts.clock import Clock
-from monitor.media.arrival import ANCILLARY_BYTES, Arrivals, ask_for_stamps
+from monitor.facts.clock_stamps import ANCILLARY_BYTES, Arrivals, ask_for_stamps
 from monitor.media.interfaces import bind_to_interface
 from monitor.media.resolver import Address
 

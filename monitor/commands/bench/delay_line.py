@@ -238,7 +238,7 @@ def _shapes(wish: dict[str, Any], number: int, *, ordered: bool = False) -> tupl
 def _arrived_mono_s(ancillary: list[tuple[int, int, bytes]]) -> float:
     """The kernel's time of arrival on the monotonic clock; now, where it tells none.
 
-    Written here once more, on purpose: media/arrival.py is what is judged by it.
+    Written here once more, on purpose: facts/clock_stamps.py is what is judged by it.
     """
     for level, kind, value in ancillary:
         if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:

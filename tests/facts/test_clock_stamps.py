@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from monitor.facts.clock import ManualClock
-from monitor.media.arrival import SO_RXQ_OVFL, SO_TIMESTAMPNS, Arrivals
+from monitor.facts.clock_stamps import SO_RXQ_OVFL, SO_TIMESTAMPNS, Arrivals
 
 START_WALL_S = 1_790_000_000.0
 
