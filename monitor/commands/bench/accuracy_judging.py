@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from monitor.commands.bench.line_truth import Moment, quantile, true_at
+from monitor.commands.bench.line_truth import Moment, nearest, quantile, true_at
 
 SLACK_S = 0.0005  # a figure may be seen this much before the line has noted that it let the packet go
 
@@ -13,6 +13,12 @@ SLACK_S = 0.0005  # a figure may be seen this much before the line has noted tha
 def errors(measured: Sequence[Moment], truth: Sequence[Moment]) -> list[tuple[float, float]]:
     """Pairs of measured and true seconds: each figure beside the last thing that was true when it was seen."""
     pairs = ((value_s, true_at(truth, seen_mono_s + SLACK_S)) for seen_mono_s, value_s in measured)
+    return [(value_s, true_s) for value_s, true_s in pairs if true_s is not None]
+
+
+def errors_by_packet(measured: Sequence[Moment], truth: Sequence[Moment]) -> list[tuple[float, float]]:
+    """As `errors`, for figures that carry the arrival of the packet that made them: packets may come in a bunch."""
+    pairs = ((value_s, nearest(truth, arrived_mono_s, SLACK_S)) for arrived_mono_s, value_s in measured)
     return [(value_s, true_s) for value_s, true_s in pairs if true_s is not None]
 
 
@@ -37,7 +43,8 @@ def media_errors(flows: Sequence[dict[str, Any]], truths: Sequence[dict[str, Any
     for measure in ("stun", "rtcp", "jitter"):
         pairs: list[tuple[float, float]] = []
         for flow, truth in zip(flows, truths, strict=True):
-            pairs += errors(flow[measure], truth[measure])
+            judged = errors_by_packet if measure == "jitter" else errors
+            pairs += judged(flow[measure], truth[measure])
         told[measure] = summary(pairs)
     told["arrival_clock"] = sorted({flow["arrival_clock"] for flow in flows})
     told["line"] = {way: _line(truths, way) for way in ("forth", "back")}

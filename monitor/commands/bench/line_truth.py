@@ -116,6 +116,14 @@ def true_at(moments: Sequence[Moment], mono_s: float) -> float | None:
     return moments[at][1] if at >= 0 else None
 
 
+def nearest(moments: Sequence[Moment], mono_s: float, within_s: float) -> float | None:
+    """What became true nearest to that moment; None where nothing did `within_s` of it."""
+    at = bisect_right(moments, mono_s, key=lambda moment: moment[0])
+    known = [(abs(moment_s - mono_s), value_s) for moment_s, value_s in moments[max(0, at - 1) : at + 1]]
+    away_s, value_s = min(known, default=(math.inf, 0.0))
+    return value_s if away_s <= within_s else None
+
+
 def packet_kind(data: bytes) -> str:
     """`stun`, `dtls`, `rtp`, `rtcp` or `` by the first bytes (RFC 7983 section 7, RFC 5761 section 4)."""
     if len(data) < 12:

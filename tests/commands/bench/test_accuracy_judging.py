@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.commands.bench.accuracy_judging import errors, media_errors, ping_errors, summary
+from monitor.commands.bench.accuracy_judging import errors, errors_by_packet, media_errors, ping_errors, summary
 
 TRUTH = [(1.0, 0.020), (2.0, 0.030)]
 
 
 def test_a_figure_is_held_against_the_last_truth_before_it() -> None:
     assert errors([(0.5, 0.1), (1.01, 0.021), (2.01, 0.030)], TRUTH) == [(0.021, 0.020), (0.030, 0.030)]
+
+
+def test_of_packets_in_a_bunch_each_is_held_against_its_own_truth() -> None:
+    bunch = [(1.0, 0.001), (1.0003, 0.002), (1.0004, 0.003)]
+    measured = [(1.00028, 0.0021), (1.00041, 0.0031), (0.9999, 0.0011), (1.5, 0.5)]
+    assert errors_by_packet(measured, bunch) == [(0.0021, 0.002), (0.0031, 0.003), (0.0011, 0.001)]
 
 
 def test_a_summary_has_errors_without_sign() -> None:

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from monitor.commands.bench.line_truth import FlowTruth, delays, packet_kind, quantile, true_at
+from monitor.commands.bench.line_truth import FlowTruth, delays, nearest, packet_kind, quantile, true_at
 
 REQUEST, SUCCESS = 0x0001, 0x0101
 
@@ -92,6 +92,14 @@ def test_kinds_of_packets_on_one_port(data: bytes, kind: str) -> None:
 def test_what_was_true_at_a_moment() -> None:
     moments = [(1.0, 0.1), (2.0, 0.2)]
     assert [true_at(moments, at) for at in (0.9, 1.0, 1.9, 2.0, 9.0)] == [None, 0.1, 0.1, 0.2, 0.2]
+
+
+def test_what_became_true_nearest_to_a_moment() -> None:
+    moments = [(1.0, 0.1), (2.0, 0.2)]
+    assert [nearest(moments, at, 0.25) for at in (0.7, 0.8, 1.2, 1.5, 1.8, 2.2, 2.3)] == [
+        *(None, 0.1, 0.1, None, 0.2, 0.2, None),
+    ]
+    assert nearest([], 1.0, 0.25) is None
 
 
 def test_a_direction_summed_up() -> None:
