@@ -129,6 +129,8 @@ class Liveness:
         before, self._evaluated_mono_s = self._evaluated_mono_s, now_mono_s
         if before is None:
             return False
+        if now_mono_s - before <= LATE_S:
+            return True
         for sign in (self._set_up, self._media, self._answer):
             sign.absent_s += max(0.0, now_mono_s - max(before, sign.at_mono_s) - LATE_S)
         return now_mono_s - before <= STALL_S

@@ -1,4 +1,4 @@
-"""One round for all calls of an event loop: each is looked after a few times a second, by one timer."""
+"""One round for all calls of an event loop: each is looked after a few times a second, a portion of them at a time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 ROUND_S = 0.25
+PORTIONS = 10  # a round over hundreds of calls at once would make media late
 
 log = logging.getLogger(__name__)
 
@@ -17,25 +18,32 @@ class Rounds:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._visits: dict[Callable[[], None], None] = {}
+        self._portions: tuple[dict[Callable[[], None], None], ...] = tuple({} for _ in range(PORTIONS))
+        self._next = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, visit: Callable[[], None]) -> None:
         """Call `visit` every ROUND_S until it is removed."""
-        self._visits[visit] = None
+        min(self._portions, key=len)[visit] = None
         if self._timer is None:
-            self._timer = self._loop.call_later(ROUND_S, self._go)
+            self._wait()
 
     def remove(self, visit: Callable[[], None]) -> None:
         """No more visits. Idempotent."""
-        self._visits.pop(visit, None)
-        if not self._visits and self._timer is not None:
+        for portion in self._portions:
+            portion.pop(visit, None)
+        if self._timer is not None and not any(self._portions):
             self._timer.cancel()
             self._timer = None
 
+    def _wait(self) -> None:
+        self._timer = self._loop.call_later(ROUND_S / PORTIONS, self._go)
+
     def _go(self) -> None:
-        self._timer = self._loop.call_later(ROUND_S, self._go)
-        for visit in tuple(self._visits):
+        self._wait()
+        portion = self._portions[self._next]
+        self._next = (self._next + 1) % PORTIONS
+        for visit in tuple(portion):
             try:
                 visit()
             except Exception:
