@@ -19,7 +19,8 @@ demo: $(VENV)/.runtime ## run the main job against the built-in simulator; ends 
 test: lint ## lint, types and the whole test suite
 	@$(BIN)/pytest -m "calculating and not long" -n auto --timeout 900 $(TEST_ARGS)
 	@$(BIN)/pytest -m "sharing and not long" -n 4 --dist loadfile --no-loadscope-reorder --timeout 300 $(TEST_ARGS)
-	@$(BIN)/pytest -m "not calculating and not sharing and not long" $(TEST_ARGS)
+	@$(BIN)/pytest -m "pairing and not long" -n 2 --dist loadfile --no-loadscope-reorder --timeout 300 $(TEST_ARGS)
+	@$(BIN)/pytest -m "not calculating and not sharing and not pairing and not long" $(TEST_ARGS)
 
 coverage: $(VENV)/.dev ## the whole test suite with branch coverage, which makes it half as slow again
 	@$(BIN)/coverage erase

@@ -39,12 +39,14 @@ SHARING = (
     *("commands", "conformance", "dashboards", "genesys", "outputs", "publish", "simulator", "system", "web"),
     *("test_app.py", "test_cli.py", "test_runbook.py"),
 )
+# Those that want about a processor each, for a browser or for sound: two at once.
+PAIRING = ("browser", "media", "probes", "system/test_coturn.py", "test_example_reports.py")
 # All others measure times, or live on a clock that runs quicker: they have the machine to themselves, like those here.
 ALONE = (
     "commands/test_experiment_live.py",
     "publish/test_locustfile.py",
     "simulator/test_live.py",
-    *(f"system/test_{name}.py" for name in ("alertmanager", "coturn", "demo")),
+    *(f"system/test_{name}.py" for name in ("alertmanager", "demo")),
 )
 
 
@@ -53,6 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_in(item, CALCULATING):
             item.add_marker(pytest.mark.calculating)
+        elif _is_in(item, PAIRING):
+            item.add_marker(pytest.mark.pairing)
         elif _is_in(item, SHARING) and not _is_in(item, ALONE):
             item.add_marker(pytest.mark.sharing)
     items.sort(key=lambda item: item.get_closest_marker("system") is None)

@@ -12,7 +12,7 @@ from monitor.facts.clock import Clock
 from monitor.facts.failures import Fault, Reason, failure
 from monitor.genesys.channel_messages import PING, ChannelMessage, Kind, read_channel_message
 from monitor.genesys.events import Event, Notified, PingResult, PongReceived
-from monitor.genesys.pings import PingBook, not_connected, timed_out
+from monitor.genesys.pings import PingBook, came_all_the_same, not_connected, timed_out
 from monitor.genesys.stanzas import StanzaError
 from monitor.genesys.states import Ending
 from monitor.genesys.timed_socket import MeasuredWebSocket, close_quietly, socket_end
@@ -65,16 +65,25 @@ class ChannelStream:
 
         While an earlier one is unanswered this waits for its pong first, within the same timeout.
         """
+        key, pong = b"", None
         try:
             async with asyncio.timeout(timeout_s) as deadline:
                 await self._turn()
-                return PingResult("ok", await self._ask(timeout_s), self._websocket.tcp_rtt_s())
+                key, pong = self._begin(timeout_s)
+                await self._websocket.send(PING)
+                rtt_s = await pong
         except TimeoutError:
             if not deadline.expired():
                 return not_connected("notification")
-            return timed_out("notification", timeout_s, self._websocket.tcp_rtt_s())
+            late_rtt_s = None if pong is None else came_all_the_same(pong)
+            if late_rtt_s is None:
+                return timed_out("notification", timeout_s, self._websocket.tcp_rtt_s())
+            rtt_s = late_rtt_s
         except (ConnectionClosed, ConnectionError):
             return not_connected("notification")
+        finally:
+            self._pings.give_up(key)
+        return PingResult("ok", rtt_s, self._websocket.tcp_rtt_s())
 
     async def _turn(self) -> None:
         """Return when no ping is unanswered, or the last one will not be any more."""
@@ -84,17 +93,12 @@ class ChannelStream:
                 async with asyncio.timeout(max(0.0, left_s)):
                     await self._answered.wait()
 
-    async def _ask(self, timeout_s: float) -> float:
+    def _begin(self, timeout_s: float) -> tuple[bytes, asyncio.Future[float]]:
         self._count += 1
         key = str(self._count).encode()
-        pong = self._pings.begin(key, timeout_s)
         self._unanswered = (key, self._clock.mono_s())
         self._answered.clear()
-        try:
-            await self._websocket.send(PING)
-            return await pong
-        finally:
-            self._pings.give_up(key)
+        return key, self._pings.begin(key, timeout_s)
 
     async def _read_one(self, renew_mono_s: float) -> Ending | None:
         silent_at_s = self.heard_mono_s + self._silence_limit_s

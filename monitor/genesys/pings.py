@@ -73,6 +73,11 @@ class PingBook:
         self._late.clear()
 
 
+def came_all_the_same(pong: asyncio.Future[float]) -> float | None:
+    """The round trip of a pong that was in time, when our own loop was late for it and its timer went off beside it."""
+    return pong.result() if pong.done() and not pong.cancelled() and pong.exception() is None else None
+
+
 def not_connected(kind: str) -> PingResult:
     """There is no connection to ping on."""
     return PingResult("not_connected", failure=failure(f"{kind}_ping", Reason.NOT_CONNECTED))

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from monitor.facts.clock import Clock
 from monitor.facts.failures import Failure, Reason, failure
 from monitor.genesys.events import Event, IceServersFetched, PingResult, PongReceived, SilenceNoticed
-from monitor.genesys.pings import PingBook, not_connected, timed_out
+from monitor.genesys.pings import PingBook, came_all_the_same, not_connected, timed_out
 from monitor.genesys.requests import Reply, Request
 from monitor.genesys.session import Session
 from monitor.genesys.stanzas import StanzaError
@@ -86,7 +86,10 @@ class XmppStream:
                 await self._websocket.ping(key)
                 rtt_s = await pong
         except TimeoutError:
-            return timed_out("websocket", timeout_s, self._websocket.tcp_rtt_s())
+            late_rtt_s = came_all_the_same(pong)
+            if late_rtt_s is None:
+                return timed_out("websocket", timeout_s, self._websocket.tcp_rtt_s())
+            rtt_s = late_rtt_s
         except (ConnectionClosed, ConnectionError):
             return not_connected("websocket")
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,18 +17,22 @@ from aioice.ice import CandidatePair, StunProtocol
 from monitor.facts.clock import Clock, SystemClock
 from monitor.facts.ice import IceServer, ServerResult
 from monitor.media.ice_consent import INTERVAL_S, Consent
-from monitor.media.ice_gathering import SERVERS_LIMIT, ServerGathering
+from monitor.media.ice_gathering import ServerGathering
 from monitor.media.ice_question import Question
 from monitor.media.impairment import fall_silent, impair
 from monitor.media.interfaces import HostAddress, host_addresses
 from monitor.media.peer_events import PeerOptions
+from monitor.media.stun import SERVERS_LIMIT
 from monitor.media.udp_transport import open_udp
 
 GATHER_CAP_S = 40.0  # Chromium 156 gives a dead server 39.9 s
 FIRST_CANDIDATE_LIMIT_S = 15.0  # without any candidate there is nothing to answer with: as long as checks may take
 CONSENT_INTERVAL_S = INTERVAL_S
+UNREAD_LIMIT = 256  # datagrams that the handshake has not taken up yet
 OPEN_QUESTIONS = 32  # consent checks whose answer still counts
 DEFAULTS = PeerOptions()
+
+log = logging.getLogger(__name__)
 
 
 class IceConnection(Connection):
@@ -103,6 +108,8 @@ class IceConnection(Connection):
             timeout_s=self.gather_cap_s,
             found=self._take,
         )
+        if len(self.servers) > SERVERS_LIMIT:
+            log.warning("%d ICE servers: the first %d are asked", len(self.servers), SERVERS_LIMIT)
         for index, server in enumerate(self.servers[:SERVERS_LIMIT]):
             if all_of_them or server.scheme.startswith("turn"):
                 task = asyncio.create_task(self._gathering.ask(index, server), name="ice server")
@@ -230,6 +237,12 @@ class IceConnection(Connection):
         if not self._closing and any(pair.protocol is protocol for pair in self._nominated.values()):
             self.close_reason = self.close_reason or "path_lost"
         super().protocol_lost(protocol)
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """Let DTLS and media through (RFC 7983 section 7): anybody may send here, and aiortc dies of the rest."""
+        wanted = len(data) > 0 and (19 < data[0] < 64 or 127 < data[0] < 192)
+        if wanted and self._queue.qsize() < UNREAD_LIMIT:
+            super().data_received(data, component)
 
     def impair(self, fate: Callable[[bytes], float | None]) -> None:
         """Send nothing before `fate` has been asked: seconds to hold a datagram back, None to lose it."""

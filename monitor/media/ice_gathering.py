@@ -21,7 +21,6 @@ from monitor.media.server_url import ServerUrl, host_port, read_server_url
 from monitor.media.stun import DNS_LIMIT_S, SCHEMES, ask_server
 from monitor.media.wires import NotStunError, UdpWire
 
-SERVERS_LIMIT = 32
 LOCAL_PREFERENCE = 65535
 WORSE = {"udp": 0, "tcp": 256, "tls": 512}  # relays over UDP first, as browsers prefer them
 

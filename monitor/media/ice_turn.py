@@ -11,11 +11,14 @@ from aioice.ice import StunProtocol
 
 from monitor.facts.clock import Clock
 from monitor.facts.ice import IceServer
+from monitor.media.mishaps import Mishaps
 from monitor.media.private_names import close_turn, connect_turn
 from monitor.media.resolver import Address
 from monitor.media.server_url import ServerUrl
 from monitor.media.udp_transport import open_udp
 from monitor.media.wires import Tls, connected_socket, tls_errors, trusting_the_system
+
+MISHAPS = Mishaps()
 
 
 class _UdpClient(turn.TurnClientUdpProtocol):
@@ -37,6 +40,13 @@ class _TcpClient(turn.TurnClientTcpProtocol):
         """The server hung up."""
         _break(self.broken, exc or ConnectionResetError("closed by the server"))
         super().connection_lost(exc)
+
+    def datagram_received(self, data: bytes | str, addr: Any) -> None:
+        """One message of the stream. What a library stumbles over is lost: asyncio would end the connection for it."""
+        try:
+            super().datagram_received(data, addr)
+        except Exception:
+            MISHAPS.note("a message from a TURN server")
 
 
 class Allocation:

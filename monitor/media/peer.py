@@ -252,6 +252,7 @@ class Peer:
 
     def _gathered(self) -> None:
         self._trickle(END_OF_CANDIDATES)
+        self._trickling = False  # what a slower interface still finds takes part in the checks alone
         self._progress.gathered(self._connection.results)
 
     def _trickle(self, line: str) -> None:

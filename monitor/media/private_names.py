@@ -21,7 +21,7 @@ SRTP_TRAILER = 256  # more than libsrtp ever adds (SRTP_MAX_TRAILER_LEN and 4 of
 CONNECTION_ATTRIBUTES = frozenset(
     {
         *("_check_list_done", "_closing", "_early_checks_done", "_local_candidates", "_nominated", "_protocols"),
-        *("_query_consent_task", "_remote_candidates", "_transport_policy", "remote_password"),
+        *("_query_consent_task", "_queue", "_remote_candidates", "_transport_policy", "remote_password"),
     }
 )
 # ... and calls or replaces, each with its parameters.
@@ -33,6 +33,7 @@ CONNECTION_METHODS = {
     "check_complete": ("pair",),
     "check_incoming": ("message", "addr", "protocol"),
     "close": (),
+    "data_received": ("data", "component"),
     "get_component_candidates": ("component", "addresses", "timeout"),
     "protocol_lost": ("protocol",),
     "query_consent": (),

@@ -172,4 +172,5 @@ class Progress:
 
 
 def _since(begun_mono_s: float | None, at_mono_s: float) -> float:
-    return 0.0 if begun_mono_s is None else at_mono_s - begun_mono_s
+    """Never negative: a packet may have come while our own end of the handshake was still being worked out."""
+    return 0.0 if begun_mono_s is None else max(0.0, at_mono_s - begun_mono_s)

@@ -25,25 +25,10 @@ RELEASE_LIMIT_S = 1.0
 REQUESTED_TRANSPORT_UDP = 0x11000000  # RFC 8656 section 18.8
 ALLOCATION_LIFETIME_S = 60  # we release it ourselves; if that is lost, the server soon does
 UNAUTHENTICATED, STALE_NONCE = 401, 438
+SERVERS_LIMIT = 32  # a longer list is not a configuration; the rest is left out, and said so
 SCHEMES = ("stun", "stuns", "turn", "turns")
 
 CLOCK = SystemClock()
-
-
-async def stun_binding(server: IceServer, *, interface: str | None = None, timeout_s: float = 5.0) -> ServerResult:
-    """Ask `server` for our mapped address once, retransmitting until `timeout_s`. Never raises.
-
-    seconds runs from the first packet (for TCP and TLS: the connect) to the answer; name resolution is not in it.
-    """
-    return (await _ask(server, interface, timeout_s, _bind)).result
-
-
-async def turn_allocate(server: IceServer, *, interface: str | None = None, timeout_s: float = 5.0) -> ServerResult:
-    """Allocate a relayed address on `server` with its long-term credentials, then release it. Never raises.
-
-    seconds as for `stun_binding`: challenge and allocation are in it, the release is not.
-    """
-    return (await _ask(server, interface, timeout_s, _allocate)).result
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +39,12 @@ class Asked:
     known_mono_s: float
 
 
-async def ask_server(server: IceServer, *, interface: str | None, timeout_s: float) -> Asked:
-    """What a gathering asks of `server`: Binding of a STUN server, Allocate of a TURN server. Never raises."""
+async def ask_server(server: IceServer, *, interface: str | None = None, timeout_s: float = 5.0) -> Asked:
+    """Ask a STUN server for our mapped address, a TURN server for an allocation, which is released. Never raises.
+
+    Requests are sent again until `timeout_s`. The result's seconds run from the first packet (for TCP and TLS: the
+    connect) to the answer, a challenge included; name resolution and release are not in them.
+    """
     question = _allocate if server.gives is CandidateType.RELAY else _bind
     return await _ask(server, interface, timeout_s, question)
 

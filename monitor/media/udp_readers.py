@@ -6,16 +6,14 @@ asyncio makes and runs a handle for every readable socket; one handle for all th
 from __future__ import annotations
 
 import asyncio
-import logging
 import select
 from collections.abc import Callable
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-LOG_EVERY_S = 60.0
-SOCKETS_A_WAKE = 64  # then the others of this loop have their turn
+from monitor.media.mishaps import Mishaps
 
-log = logging.getLogger(__name__)
+SOCKETS_A_WAKE = 64  # then the others of this loop have their turn
 
 
 class Readers(Protocol):
@@ -52,8 +50,7 @@ class EpollReaders:
         self._loop = loop
         self._epoll: select.epoll | None = None
         self._readable: dict[int, Callable[[], None]] = {}
-        self._mishaps = 0
-        self._silent_until_s = 0.0
+        self._mishaps = Mishaps()
 
     def add(self, fd: int, readable: Callable[[], None]) -> None:
         """Take part."""
@@ -83,14 +80,7 @@ class EpollReaders:
             try:
                 readable()
             except Exception:
-                self._went_wrong()
-
-    def _went_wrong(self) -> None:
-        """Say so, a line a minute at most: anybody who reaches our port may send what a library stumbles over."""
-        self._mishaps += 1
-        if self._loop.time() >= self._silent_until_s:
-            self._silent_until_s = self._loop.time() + LOG_EVERY_S
-            log.exception("what a datagram set off went wrong, %d times so far", self._mishaps)
+                self._mishaps.note("a datagram")
 
 
 _READERS: WeakKeyDictionary[asyncio.AbstractEventLoop, Readers] = WeakKeyDictionary()

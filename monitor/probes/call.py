@@ -71,14 +71,14 @@ class CallProbe:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._candidates = CallCandidates(self._calls, shard, agent, self._own)
         self._unsubscribes = (agent.subscribe(self._heard), shard.when_lost(self._shard_lost))
-        handlers: dict[str, Handler] = {
+        self._handlers: dict[str, Handler] = {
             LOCAL_CANDIDATE: self._candidates.ours,
             ICE_CONNECTED: self._ice_connected,
             LOST: partial(self._media_is_lost, True),
             RESUMED: partial(self._media_is_lost, False),
             ENDED: self._media_ended,
         }
-        for kind, handler in handlers.items():
+        for kind, handler in self._handlers.items():
             shard.on(f"{kind}/{self.name}", handler)
 
     @property
@@ -106,6 +106,8 @@ class CallProbe:
         """Hang up every call and stop listening. Idempotent."""
         for unsubscribe in self._unsubscribes:
             unsubscribe()
+        for kind, handler in self._handlers.items():
+            self._shard.off(f"{kind}/{self.name}", handler)
         for call in tuple(self._calls.values()):
             self._finish(call, NORMAL_END)
         await asyncio.gather(*self._tasks, return_exceptions=True)

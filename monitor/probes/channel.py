@@ -33,6 +33,10 @@ class Asker(Protocol):
         """Answer `method` with `handler`."""
         ...
 
+    def off(self, method: str, handler: Handler) -> None:
+        """No longer, unless another has taken its place."""
+        ...
+
     def tell(self, method: str, params: Params) -> bool:
         """Send one way; False when it was dropped."""
         ...
@@ -89,6 +93,11 @@ class Channel:
     def on(self, method: str, handler: Handler) -> None:
         """Answer `method` with `handler`; its result is the reply (None is an empty one), its exception an error."""
         self._handlers[method] = handler
+
+    def off(self, method: str, handler: Handler) -> None:
+        """No longer answer `method` with `handler`; another that has taken its place stays."""
+        if self._handlers.get(method) == handler:
+            del self._handlers[method]
 
     def tell(self, method: str, params: Params) -> bool:
         """Send one way. False, and counted in `dropped`, when the channel is closed, full, or the line too long."""

@@ -140,12 +140,12 @@ class Fleet:
         with probers:
             if self._handover is not None:
                 send_socket(self._handover, self._shards[name], probers)
-        await self._spawn(name, shards, name)
+        await self._spawn(name, shards, name, self._settings.site)
 
-    async def _spawn(self, name: str, inherited: socket.socket, argument: str) -> None:
+    async def _spawn(self, name: str, inherited: socket.socket, *arguments: str) -> None:
         self._heard_mono_s.pop(name, None)
         module = f"monitor.probes.{'prober' if name == PROBER else 'shard'}"
-        self._children[name] = await Child.spawn(name, module, inherited, {"fact": self._fact}, argument)
+        self._children[name] = await Child.spawn(name, module, inherited, {"fact": self._fact}, *arguments)
         self._restarts.started(name, self._clock.mono_s())
 
     async def _keep(self) -> None:

@@ -55,7 +55,6 @@ class GatheringProbe:
         if isinstance(servers, Failure):
             return self.failed(servers)
         request = GatherRequest(
-            site=self._context.site,
             servers=servers.servers,
             relay_only=servers.relay_only or self._settings.relay_only,
             interface=self._settings.interface,

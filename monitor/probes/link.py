@@ -40,6 +40,13 @@ class Link:
         if self._channel is not None:
             self._channel.on(method, handler)
 
+    def off(self, method: str, handler: Handler) -> None:
+        """As Channel.off, for every later channel as well."""
+        if self._handlers.get(method) == handler:
+            del self._handlers[method]
+        if self._channel is not None:
+            self._channel.off(method, handler)
+
     def when_lost(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` at the end of every channel; returns what ends that."""
         self._losses.append(listener)

@@ -129,10 +129,12 @@ class OwnHealth:
         self._emit(self._with_lookups(self._with_processor(self._with_media(fact))))
         dropped = self._channel.dropped if self._channel else 0
         if dropped > self._told:
-            count, self._told = dropped - self._told, dropped
+            count = dropped - self._told
             self._emit(
                 FactsDropped(site=self._site, probe=self._process, at_wall_s=at_wall_s, sink=self._process, count=count)
             )
+            if self._channel is not None and self._channel.dropped == dropped:  # or that was dropped as well
+                self._told = dropped
 
     def _with_media(self, fact: OwnLagObserved) -> OwnLagObserved:
         before, self._counted = self._counted, self._counters()

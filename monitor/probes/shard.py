@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 class Shard:
     """Answers what the prober asks and tells main what it measures. name: its own, `shard0` or `canary`."""
 
-    def __init__(self, name: str, main: Channel, prober: Channel, clock: Clock) -> None:
+    def __init__(self, name: str, site: str, main: Channel, prober: Channel, clock: Clock) -> None:
         self.name = name
         self._main = main
         self._prober = prober
@@ -51,7 +51,8 @@ class Shard:
         self._turnstile = Turnstile(clock)
         self._calls: dict[str, ShardCall] = {}
         self._past = OwnCounters()  # what the peers that are gone had counted
-        self._own: list[asyncio.Task[None]] = []
+        health = OwnHealth(name, site, self._emit, clock, self._lag, main, self._counters)
+        self._own = [asyncio.create_task(self._lag.run()), asyncio.create_task(health.run())]
         for method, handler in {
             "gather": self._gather,
             "answer": self._answer,
@@ -74,7 +75,6 @@ class Shard:
 
     async def _gather(self, params: Params) -> Params:
         request = from_params(GatherRequest, params)
-        self._watch_own_health(request.site)
         turn = await self._turnstile.turn(GATHERING)
         began_mono_s = self._clock.mono_s()
         try:
@@ -90,7 +90,6 @@ class Shard:
 
     async def _answer(self, params: Params) -> Params:
         request = from_params(AnswerRequest, params)
-        self._watch_own_health(request.site)
         if request.session_id in self._calls or len(self._calls) >= CALLS_LIMIT:
             raise ValueError("this session is up already, or too many are")
         call = ShardCall(
@@ -149,19 +148,13 @@ class Shard:
     def _told(self, kind: str, probe: str, message: SessionMessage | CandidateMessage) -> None:
         self._prober.tell(f"{kind}/{probe}", to_params(message))
 
-    def _watch_own_health(self, site: str) -> None:
-        """Own lag as facts of the site, which the first request tells."""
-        if not self._own:
-            health = OwnHealth(self.name, site, self._emit, self._clock, self._lag, self._main, self._counters)
-            self._own = [asyncio.create_task(self._lag.run()), asyncio.create_task(health.run())]
 
-
-async def serve(name: str, main_socket: socket.socket, prober_socket: socket.socket) -> None:
-    """Be the shard of that name until SIGTERM, or until either channel ends."""
+async def serve(name: str, site: str, main_socket: socket.socket, prober_socket: socket.socket) -> None:
+    """Be the shard of that name and site until SIGTERM, or until either channel ends."""
     ending = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
     main, prober = await Channel.from_socket(main_socket, "main"), await Channel.from_socket(prober_socket, "prober")
-    shard = Shard(name, main, prober, SystemClock())
+    shard = Shard(name, site, main, prober, SystemClock())
     async with asyncio.TaskGroup() as tasks:
         for channel in (main, prober):
             tasks.create_task(channel.run()).add_done_callback(lambda _: ending.set())
@@ -171,15 +164,15 @@ async def serve(name: str, main_socket: socket.socket, prober_socket: socket.soc
 
 
 def main(arguments: list[str]) -> int:
-    """Entry: `python -m monitor.probes.shard FD_MAIN FD_PROBER NAME`: two inherited ends of Unix socket pairs."""
-    name = arguments[2]
+    """Entry: `python -m monitor.probes.shard FD_MAIN FD_PROBER NAME SITE`: two inherited ends of Unix socket pairs."""
+    name, site = arguments[2:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=f"%(levelname)s {name}: %(message)s")
     main_socket, prober_socket = (socket.socket(fileno=int(fd)) for fd in arguments[:2])
     opus_packets()  # now rather than inside the first call, as the system's certificates
     trusting_the_system()
     keep_what_start_up_made()
-    asyncio.run(serve(name, main_socket, prober_socket))
+    asyncio.run(serve(name, site, main_socket, prober_socket))
     return 0
 
 

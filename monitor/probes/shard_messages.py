@@ -27,7 +27,6 @@ _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 class GatherRequest:
     """One gathering against `servers`."""
 
-    site: str
     servers: tuple[IceServer, ...]
     relay_only: bool
     interface: str | None

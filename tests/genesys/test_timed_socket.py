@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from monitor.facts.clock import ManualClock, SystemClock
 from monitor.facts.failures import Failure, Reason
 from monitor.genesys import trust
 from monitor.genesys.events import CertificateSeen, PhaseTimed, PongReceived
-from monitor.genesys.pings import LATE_KEPT, PingBook
+from monitor.genesys.pings import LATE_KEPT, PingBook, came_all_the_same
 from monitor.genesys.timed_socket import MeasuredWebSocket, SocketOptions, close_quietly, open_websocket
 
 Told = list[PhaseTimed | CertificateSeen]
@@ -254,6 +255,23 @@ async def test_pongs_are_matched_by_key_and_late_ones_told() -> None:
     assert await second == pytest.approx(1.0)
     assert not first.done()
     assert [(pong.rtt_s, pong.late) for pong in told] == [(pytest.approx(6.0), True), (pytest.approx(1.0), False)]
+
+
+async def test_a_pong_in_time_that_was_read_beside_the_timer_is_a_pong() -> None:
+    clock, loop = ManualClock(), asyncio.get_running_loop()
+    book = PingBook("websocket", clock, lambda event: None)
+    pong = book.begin(b"1", 5.0)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        loop.add_reader(ours, lambda: (ours.recv(1), book.pong(b"1", clock.mono_s() + 2.0)))
+        with pytest.raises(TimeoutError):  # noqa: PT012 - both happen in one turn of the loop
+            async with asyncio.timeout(0.05):
+                theirs.send(b"x")
+                time.sleep(0.2)  # noqa: ASYNC251 - our own loop is what is late
+                await pong
+        loop.remove_reader(ours)
+    assert came_all_the_same(pong) == pytest.approx(2.0)
+    assert came_all_the_same(book.begin(b"2", 5.0)) is None
 
 
 async def test_a_round_trip_begins_when_the_ping_is_written() -> None:

@@ -69,9 +69,12 @@ async def test_an_unknown_interface_yields_nothing(stun_server: IceServer) -> No
     assert result.results[0].outcome is ServerOutcome.UNREACHABLE
 
 
-async def test_hostile_lists_are_bounded_and_each_bad_entry_is_a_result() -> None:
+async def test_hostile_lists_are_bounded_which_is_said_and_each_bad_entry_is_a_result(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     result = await gather([IceServer("stun:")] * 1000)
-    assert len(result.results) == gathering.SERVER_LIMIT
+    assert len(result.results) == gathering.SERVERS_LIMIT
+    assert "1000 ICE servers: the first 32 are asked" in caplog.text
     assert {one.outcome for one in result.results} == {ServerOutcome.UNSUPPORTED}
     assert result.signature is Signature.HOST_ONLY
 

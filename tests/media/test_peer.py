@@ -18,6 +18,7 @@ from monitor.media import ice_connection
 from monitor.media import peer as peer_module
 from monitor.media.peer import Peer
 from monitor.media.peer_events import PeerEvent, PeerEventKind, PeerOptions
+from monitor.media.private_names import sockets_of
 
 UNREACHABLE = "a=candidate:1 1 udp 2130706431 192.0.2.199 9 typ host"
 
@@ -78,7 +79,8 @@ async def test_a_call_with_sound_both_ways() -> None:
         await until(lambda: min(side.peer.stats().packets_received for side in (far, phone)) >= 60)
         for side in (far, phone):
             assert side.kinds() == ["ice_checking", "ice_completed", "dtls_connected", "first_media"]
-            assert all((event.seconds or 0.0) > 0 for event in side.events[1:])
+            assert all((event.seconds or 0.0) > 0 for event in side.events[1:3])
+            assert (side.events[3].seconds or 0.0) >= 0
             stats = side.peer.stats()
             assert stats.packets_lost == 0
             assert stats.packets_sent >= 60
@@ -100,6 +102,27 @@ async def test_a_close_by_the_far_end_is_told_at_once_and_ours_is_not() -> None:
         assert (lost.last_good_mono_s or 0.0) >= (phone.peer.stats().last_rtp_mono_s or 0.0)
         assert far.kinds()[-1] == "first_media"
         await far.peer.close()  # idempotent
+
+
+@pytest.mark.parametrize("datagram", [b"", b"\x16", b"\x80", b"\xff" * 20, b"GET / HTTP/1.1\r\n\r\n"])
+async def test_what_strangers_send_ends_no_call(datagram: bytes) -> None:
+    async with two() as (far, phone):
+        await talking(far, phone)
+        doors = [transport.get_extra_info("sockname") for transport in sockets_of(phone.peer._connection)]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for door in doors:
+                stranger.sendto(datagram, door)
+        heard = phone.peer.stats().packets_received
+        await until(lambda: phone.peer.stats().packets_received > heard + 10)
+        assert not {"lost", "ended"} & {*phone.kinds()}
+
+
+async def test_a_flood_before_the_handshake_is_not_kept() -> None:
+    async with two() as (far, _):
+        await far.peer.offer()
+        for _ in range(3 * ice_connection.UNREAD_LIMIT):
+            far.peer._connection.data_received(b"\x16 no handshake", 1)
+        assert far.peer._connection._queue.qsize() == ice_connection.UNREAD_LIMIT
 
 
 async def test_a_path_that_dies_is_silence_first_and_ends_with_consent(monkeypatch: pytest.MonkeyPatch) -> None:

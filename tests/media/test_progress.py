@@ -50,6 +50,17 @@ class Call:
             self.progress.tick()
 
 
+def test_sound_that_came_while_we_were_busy_with_the_handshake_took_no_time() -> None:
+    call = Call()
+    call.progress.begin(1)
+    came_mono_s = call.clock.mono_s()
+    call.clock.advance(0.01)
+    call.progress.dtls("connected")
+    call.progress.rtp(came_mono_s)
+    assert call.events[-1].kind.value == "first_media"
+    assert call.events[-1].seconds == 0.0
+
+
 def test_each_phase_has_its_own_time() -> None:
     call = Call()
     call.connect()

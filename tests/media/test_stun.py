@@ -12,14 +12,19 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aioice import stun, turn
 
-from monitor.facts.ice import IceServer, ServerOutcome
-from monitor.media.stun import ask_server, stun_binding, turn_allocate
+from monitor.facts.ice import IceServer, ServerOutcome, ServerResult
+from monitor.media.stun import ask_server
 
 Answer = Callable[[bytes, tuple[str, int]], Iterable[bytes]]
+
+
+async def result_of(server: IceServer, **options: Any) -> ServerResult:
+    return (await ask_server(server, **options)).result
 
 
 class Server(asyncio.DatagramProtocol):
@@ -69,7 +74,7 @@ def silent(data: bytes, addr: tuple[str, int]) -> list[bytes]:
 
 async def test_a_binding_tells_our_address_and_its_time() -> None:
     async with udp_server(lambda data, addr: [mapped(data, addr)]) as (name, server):
-        result = await stun_binding(IceServer(f"stun:{name}"))
+        result = await result_of(IceServer(f"stun:{name}"))
     assert (result.outcome, result.server, result.transport) == (ServerOutcome.OK, name, "udp")
     assert result.seconds is not None
     assert result.seconds > 0
@@ -80,7 +85,7 @@ async def test_a_binding_tells_our_address_and_its_time() -> None:
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
 async def test_ipv6() -> None:
     async with udp_server(lambda data, addr: [mapped(data, addr)], "::1") as (name, _):
-        result = await stun_binding(IceServer(f"stun:{name}"))
+        result = await result_of(IceServer(f"stun:{name}"))
     assert (result.outcome, result.address[:6]) == (ServerOutcome.OK, "[::1]:")
 
 
@@ -92,7 +97,7 @@ async def test_a_lost_request_is_sent_again_and_its_time_counts_from_the_first()
         return [mapped(data, addr)] if len(seen) == 2 else []
 
     async with udp_server(second_time) as (name, _):
-        result = await stun_binding(IceServer(f"stun:{name}"))
+        result = await result_of(IceServer(f"stun:{name}"))
     assert result.outcome is ServerOutcome.OK
     assert result.seconds is not None
     assert len(seen) == 2
@@ -102,7 +107,7 @@ async def test_a_lost_request_is_sent_again_and_its_time_counts_from_the_first()
 
 async def test_a_server_that_never_answers_is_a_timeout_without_a_time() -> None:
     async with udp_server(silent) as (name, server):
-        result = await stun_binding(IceServer(f"stun:{name}"), timeout_s=0.7)
+        result = await result_of(IceServer(f"stun:{name}"), timeout_s=0.7)
     assert (result.outcome, result.seconds) == (ServerOutcome.TIMEOUT, None)
     assert result.detail == "binding: no answer within 0.7 s"
     assert len(server.received) == 2
@@ -124,7 +129,7 @@ async def test_what_our_own_loop_was_late_is_not_in_the_time() -> None:
         thread = threading.Thread(target=serve, args=(sock,))
         thread.start()
         began = time.monotonic()
-        asking = asyncio.create_task(stun_binding(IceServer(f"stun:127.0.0.1:{sock.getsockname()[1]}")))
+        asking = asyncio.create_task(result_of(IceServer(f"stun:127.0.0.1:{sock.getsockname()[1]}")))
         while not asked.is_set():  # noqa: ASYNC110 - set by another thread
             await asyncio.sleep(0)
         blocked.set()
@@ -186,13 +191,13 @@ async def test_garbage_before_the_answer_is_passed_over(garbage: Callable[[bytes
         return [garbage(data, addr)] * 3 + [mapped(data, addr)]
 
     async with udp_server(answer) as (name, _):
-        result = await stun_binding(IceServer(f"stun:{name}"))
+        result = await result_of(IceServer(f"stun:{name}"))
     assert result.outcome is ServerOutcome.OK
 
 
 async def test_nothing_but_garbage_is_a_timeout_that_counts_it() -> None:
     async with udp_server(lambda data, addr: [wrong_transaction(data, addr)] * 2) as (name, _):
-        result = await stun_binding(IceServer(f"stun:{name}"), timeout_s=0.3)
+        result = await result_of(IceServer(f"stun:{name}"), timeout_s=0.3)
     assert (result.outcome, result.seconds) == (ServerOutcome.TIMEOUT, None)
     assert "(2 messages were not an answer)" in result.detail
 
@@ -218,7 +223,7 @@ async def test_a_flood_of_garbage_ends_at_the_timeout_and_leaves_the_loop_to_oth
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         sock.setblocking(False)
-        asking = asyncio.create_task(stun_binding(IceServer(f"stun:127.0.0.1:{sock.getsockname()[1]}"), timeout_s=0.5))
+        asking = asyncio.create_task(result_of(IceServer(f"stun:127.0.0.1:{sock.getsockname()[1]}"), timeout_s=0.5))
         _, victim = await loop.sock_recvfrom(sock, 2048)
         async with asyncio.TaskGroup() as group:
             group.create_task(flood(sock, victim))
@@ -251,7 +256,7 @@ async def test_urls_that_cannot_be_used_are_unsupported(url: str) -> None:
 
 
 async def test_an_unknown_interface_is_unreachable_and_says_so() -> None:
-    result = await stun_binding(IceServer("stun:127.0.0.1:9"), interface="nosuch0")
+    result = await result_of(IceServer("stun:127.0.0.1:9"), interface="nosuch0")
     assert (result.outcome, result.detail) == (ServerOutcome.UNREACHABLE, "nosuch0: no such interface")
 
 
@@ -289,7 +294,7 @@ class TurnServer:
 
 async def allocate(server: TurnServer, password: str | None = "secret", timeout_s: float = 5.0):
     async with udp_server(server.answer) as (name, _):
-        return await turn_allocate(IceServer(f"turn:{name}", "user", password), timeout_s=timeout_s)
+        return await result_of(IceServer(f"turn:{name}", "user", password), timeout_s=timeout_s)
 
 
 async def test_an_allocation_is_made_and_released() -> None:
@@ -370,7 +375,7 @@ async def tcp_server(*pieces: bytes, close: bool = True, echo_stun: bool = False
 
 async def test_stun_over_tcp() -> None:
     async with tcp_server(echo_stun=True) as name:
-        result = await stun_binding(IceServer(f"stun:{name}?transport=tcp"))
+        result = await result_of(IceServer(f"stun:{name}?transport=tcp"))
     assert (result.outcome, result.transport) == (ServerOutcome.OK, "tcp")
 
 
@@ -386,26 +391,26 @@ async def test_stun_over_tcp() -> None:
 )
 async def test_streams_that_are_not_stun(pieces: tuple[bytes, ...], outcome: ServerOutcome) -> None:
     async with tcp_server(*pieces) as name:
-        result = await stun_binding(IceServer(f"stun:{name}?transport=tcp"))
+        result = await result_of(IceServer(f"stun:{name}?transport=tcp"))
     assert result.outcome is outcome
 
 
 async def test_a_stream_that_stays_open_and_says_nothing_is_a_timeout() -> None:
     async with tcp_server(close=False) as name:
         for url, doing in ((f"stun:{name}?transport=tcp", "binding"), (f"stuns:{name}", "tcp and tls handshake")):
-            result = await stun_binding(IceServer(url), timeout_s=0.3)
+            result = await result_of(IceServer(url), timeout_s=0.3)
             assert (result.outcome, result.detail) == (ServerOutcome.TIMEOUT, f"{doing}: no answer within 0.3 s")
 
 
 async def test_tls_with_a_server_that_speaks_something_else() -> None:
     async with tcp_server(b"220 mail.example.com ESMTP\r\n") as name:
-        result = await stun_binding(IceServer(f"stuns:{name}"))
+        result = await result_of(IceServer(f"stuns:{name}"))
     assert result.outcome is ServerOutcome.TLS
 
 
 async def test_cancelling_leaves_nothing_behind() -> None:
     async with udp_server(silent) as (name, _):
-        asking = asyncio.create_task(stun_binding(IceServer(f"stun:{name}")))
+        asking = asyncio.create_task(result_of(IceServer(f"stun:{name}")))
         await asyncio.sleep(0.05)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -97,6 +97,10 @@ class Shard:
     def on(self, method: str, handler: Callable[[dict[str, Any]], Any]) -> None:
         self.handlers[method] = handler
 
+    def off(self, method: str, handler: Callable[[dict[str, Any]], Any]) -> None:
+        if self.handlers.get(method) == handler:
+            del self.handlers[method]
+
     def tell(self, method: str, params: dict[str, Any]) -> bool:
         self.told.append((method, params))
         return True

@@ -36,6 +36,8 @@ class Shard:
 
     def on(self, method: str, handler: Any) -> None: ...
 
+    def off(self, method: str, handler: Any) -> None: ...
+
     def tell(self, method: str, params: dict[str, Any]) -> bool:
         return True
 

@@ -41,3 +41,25 @@ async def test_a_link_outlives_its_channel() -> None:
         assert losses == ["lost"]  # of the first channel, as we stop listening
         unsubscribe()
     await link.close()
+
+
+async def test_a_handler_is_taken_back_by_who_gave_it_alone() -> None:
+    async def other(params: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    link = Link("shard")
+    ours, theirs = socket.socketpair()
+    far_end = await Channel.from_socket(theirs, "far")
+    link.on("echo", echo)
+    runs = [
+        asyncio.create_task(far_end.run()),
+        asyncio.create_task(link.serve(await Channel.from_socket(ours, "near"))),
+    ]
+    link.off("echo", other)
+    assert await far_end.ask("echo", {"turn": 1}) == {"turn": 1}
+    link.off("echo", echo)
+    with pytest.raises(ChannelError, match="echo"):
+        await far_end.ask("echo", {"turn": 2})
+    await far_end.close()
+    await link.close()
+    await asyncio.gather(*runs)

@@ -52,6 +52,22 @@ def test_only_new_drops_are_told() -> None:
     assert told == [("prober", 3)]
 
 
+def test_drops_whose_fact_was_dropped_as_well_are_told_later() -> None:
+    clock, facts, channel = ManualClock(), list[Observation](), Channel()
+
+    def full(fact: Observation) -> None:
+        if isinstance(fact, FactsDropped) and channel.dropped < 10:
+            channel.dropped += 1
+        else:
+            facts.append(fact)
+
+    health = OwnHealth("prober", "here", full, clock, LagMeter(clock), channel)
+    channel.dropped = 5
+    for _ in range(8):
+        health.tell()
+    assert [fact.count for fact in facts if isinstance(fact, FactsDropped)] == [8]  # 3 and its own five facts
+
+
 def told(health: OwnHealth, facts: list[Observation]) -> OwnLagObserved:
     """What it tells now."""
     health.tell()

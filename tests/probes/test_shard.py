@@ -85,7 +85,7 @@ async def running_shard(name: str = "shard3") -> AsyncIterator[Running]:
     (ours_main, its_main), (ours_prober, its_prober) = socket.socketpair(), socket.socketpair()
     with its_main, its_prober:
         fds = (its_main.fileno(), its_prober.fileno())
-        arguments = (sys.executable, "-W", "error", "-m", "monitor.probes.shard", *map(str, fds), name)
+        arguments = (sys.executable, "-W", "error", "-m", "monitor.probes.shard", *map(str, fds), name, "here")
         process = await asyncio.create_subprocess_exec(*arguments, pass_fds=fds, stderr=asyncio.subprocess.PIPE)
     channels = [await Channel.from_socket(ours_main, "main"), await Channel.from_socket(ours_prober, "prober")]
     shard = Running(process, *channels)
@@ -135,7 +135,7 @@ async def test_gathering_is_asked_of_the_shard() -> None:
     responder = await StunResponder.start("127.0.0.1")
     async with running_shard() as shard:
         server = IceServer(f"stun:127.0.0.1:{responder.port}", credential="secret")
-        asked = GatherRequest(site="here", servers=(server,), relay_only=False, interface=None, timeout_s=5)
+        asked = GatherRequest(servers=(server,), relay_only=False, interface=None, timeout_s=5)
         reply = await shard.prober.ask("gather", to_params(asked))
         gathering = from_params(Gathering, reply["gathering"])
         assert gathering.signature is Signature.OK
@@ -263,6 +263,13 @@ async def test_sigterm_ends_it_and_sigint_does_not() -> None:
     await far.close()
 
 
+async def test_it_tells_of_itself_before_it_is_asked_anything() -> None:
+    async with running_shard() as shard:
+        await shard.until(lambda: shard.seen(OwnLagObserved))
+        told = shard.seen(OwnLagObserved)[0]
+        assert (told.process, told.site) == ("shard3", "here")
+
+
 async def test_a_closed_channel_ends_it() -> None:
     async with running_shard() as shard:
         await shard.main.close()
@@ -274,7 +281,7 @@ async def test_a_shard_whose_parent_vanished_ends() -> None:
     with its_main, its_prober:
         fds = (its_main.fileno(), its_prober.fileno())
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "monitor.probes.shard", *map(str, fds), "shard3"),
+            *(sys.executable, "-m", "monitor.probes.shard", *map(str, fds), "shard3", "here"),
             pass_fds=fds,
             stderr=asyncio.subprocess.PIPE,
             env=os.environ,
@@ -325,6 +332,22 @@ async def test_a_close_notify_is_a_loss_only_when_no_hang_up_explains_it(
         assert (lost.layer, lost.reason) == (Layer.DTLS, "closed_by_peer")
         assert lost.last_good_wall_s <= lost.noticed_wall_s <= lost.at_wall_s
         await phone.call.hang_up()
+
+
+async def test_candidates_on_the_heels_of_an_ice_restart_are_those_of_the_new_peer() -> None:
+    far, again = far_end(), far_end()
+    first, second = await far.offer(), await again.offer()
+    assert isinstance(first, str)
+    assert isinstance(second, str)
+    phone = InProcess(first)
+    assert isinstance(await phone.call.answer(await a_turn()), str)
+    trickling = second.replace("a=end-of-candidates\r\n", "")
+    late = "candidate:9 1 udp 1694498815 192.0.2.7 4444 typ srflx raddr 0.0.0.0 rport 9"
+    request = AnswerRequest(**CONVERSATION, session_id="session", sdp=trickling, candidates=(late,))
+    assert isinstance(await phone.call.restart(request), str)
+    remote = phone.call._peer._connection.remote_candidates
+    assert ("192.0.2.7", 4444) in [(one.host, one.port) for one in remote]
+    await asyncio.gather(phone.call.hang_up(), far.close(), again.close())
 
 
 async def test_relay_only_without_a_turn_server_is_a_failed_phase_and_a_loss() -> None:

@@ -14,10 +14,14 @@ from simulated_rest import INSTANT
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 
-from monitor.facts.ice import IceServer, ServerOutcome
-from monitor.media.stun import stun_binding, turn_allocate
+from monitor.facts.ice import IceServer, ServerOutcome, ServerResult
+from monitor.media.stun import ask_server
 from monitor.simulator.server import RunningSimulator, SimulatorOptions, serve
 from monitor.simulator.world.scenario import parse_scenario
+
+
+async def result_of(server: IceServer, **options: Any) -> ServerResult:
+    return (await ask_server(server, **options)).result
 
 
 class Live:
@@ -191,13 +195,13 @@ async def test_what_the_stun_server_on_the_list_is_worth(start: Start, occurrenc
     at = await start(f"occurrences: [{occurrence}]")
     (service,) = await (await at.softphone()).services("stun")
     server = IceServer(f"stun:{service['host']}:{service['port']}")
-    assert (await stun_binding(server, timeout_s=0.4)).outcome is outcome
+    assert (await result_of(server, timeout_s=0.4)).outcome is outcome
 
 
 async def test_a_slow_stun_service_answers_late(start: Start) -> None:
     at = await start("occurrences: [{kind: stun, delay_s: 0.2}]")
     (service,) = await (await at.softphone()).services("stun")
-    result = await stun_binding(IceServer(f"stun:{service['host']}:{service['port']}"), timeout_s=3.0)
+    result = await result_of(IceServer(f"stun:{service['host']}:{service['port']}"), timeout_s=3.0)
     assert result.seconds is not None
     assert result.seconds >= 0.2
 
@@ -254,7 +258,7 @@ async def test_what_the_embedded_turn_server_is_worth(start: Start, occurrence: 
     (service,) = await (await at.softphone()).services("turn")
     server = IceServer(f"turn:{service['host']}:{service['port']}", service["username"], service["password"])
     await asyncio.sleep(0.01)
-    assert (await turn_allocate(server, timeout_s=0.4)).outcome is outcome
+    assert (await result_of(server, timeout_s=0.4)).outcome is outcome
 
 
 async def test_agents_of_another_site_are_spared(start: Start) -> None:
