@@ -11,7 +11,7 @@ from monitor.facts.ice import CandidateType, ServerResult, Signature
 AGENTS = "agents"  # the probe's name on what is told of working agents in a simulated history
 IMPORTED = "import"  # and on what was imported: neither says that a monitor was measuring then
 SUSPECT_SHARE = 0.10  # a sample is suspect when our own loop lag exceeds this share of it
-CALLBACK_CLOCK = "callback"
+KERNEL_CLOCK, CALLBACK_CLOCK = "kernel", "callback"
 JITTER_WEIGHT = 8.0  # one late arrival shifts two transits, and each enters with a 16th (RFC 3550, 6.4.1)
 
 
@@ -175,7 +175,12 @@ class MediaSampled(Observation):
     undecodable_packets: int | None = None
 
     def measured_s(self) -> float | None:
-        """The media round trip; of arrivals noted by a callback also what jitter tells of lag, if that is less."""
+        """The media round trip; of arrivals noted by a callback also what jitter tells of lag, if that is less.
+
+        None where the kernel noted the arrivals: own lag is in none of these figures, and hundreds of calls have some.
+        """
+        if self.arrival_clock == KERNEL_CLOCK:
+            return None
         told = [] if self.rtt_s is None else [self.rtt_s]
         if self.jitter_s is not None and self.arrival_clock == CALLBACK_CLOCK:
             told.append(JITTER_WEIGHT * self.jitter_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from monitor.facts.observations import Observation, OwnLagObserved, ProcessEnded
 
@@ -12,7 +13,8 @@ WINDOW_S = 60.0
 SHARE_LIMIT = 0.2  # more suspect measurements than this share, and we distrust the lot
 MIN_SAMPLES = 5  # fewer measurements than this have no share worth speaking of
 LAG_LIMIT_S = 0.25  # a measuring process that was once this late may have falsified anything in that minute
-STARVED_LIMIT = 3  # starved seconds of one process, as it reports them, from which on the whole minute is distrusted
+STARVED_LIMIT = 3  # starved seconds of one process, as it reports them, from which on the whole minute is distrusted,
+STARVED_NEAR_S = 3  # or two that are no further apart than this
 WAITED_SHARE = 0.02  # a process that was ready to run for more of its time without a processor is starved,
 WAITED_EACH_S = 0.0002  # if it waited so long at each turn: many short waits falsify nothing, and busy peers have many
 STEAL_LIMIT = 0.10  # share of the machine's processor time given away by its hypervisor: every clock reading is late
@@ -55,24 +57,36 @@ def _waited(fact: OwnLagObserved) -> bool:
 
 def suspect(seconds: Iterable[Second], now_s: float) -> bool:
     """True when the last WINDOW_S held too many suspect measurements, a lag over LAG_LIMIT_S, or starved processes."""
-    recent = summed(seconds, now_s)
-    share = recent.suspect / recent.samples if recent.samples >= MIN_SAMPLES else 0.0
-    return share > SHARE_LIMIT or recent.lag_s > LAG_LIMIT_S or _often(recent.starved)
+    recent = _recent(seconds, now_s)
+    minute = summed(recent, now_s)
+    share = minute.suspect / minute.samples if minute.samples >= MIN_SAMPLES else 0.0
+    return share > SHARE_LIMIT or minute.lag_s > LAG_LIMIT_S or _often_starved(recent)
 
 
-def _often(starved: tuple[str, ...]) -> bool:
-    return any(starved.count(process) >= STARVED_LIMIT for process in set(starved))
+def _recent(seconds: Iterable[Second], now_s: float) -> list[Second]:
+    return [second for second in seconds if now_s - second.at_s <= WINDOW_S]
+
+
+def _often_starved(recent: Iterable[Second]) -> bool:
+    """Whether one process was: once may be chance, and a hog takes hold again within seconds."""
+    times: dict[str, list[int]] = {}
+    for second in recent:
+        for process in second.starved:
+            times.setdefault(process, []).append(second.at_s)
+    return any(
+        len(of_one) >= STARVED_LIMIT or any(later - before <= STARVED_NEAR_S for before, later in pairwise(of_one))
+        for of_one in times.values()
+    )
 
 
 def summed(seconds: Iterable[Second], now_s: float) -> Second:
     """What the last WINDOW_S brought in all; at_s is its end. now_s: monotonic seconds."""
-    recent = [second for second in seconds if now_s - second.at_s <= WINDOW_S]
+    recent = _recent(seconds, now_s)
     return Second(
         int(now_s),
         sum(second.samples for second in recent),
         sum(second.suspect for second in recent),
         max((second.lag_s for second in recent), default=0.0),
-        tuple(process for second in recent for process in second.starved),
     )
 
 
