@@ -1,4 +1,4 @@
-"""One clockwork for all calls of an event loop: every 5 ms a quarter of the calls has its slot of 20 ms."""
+"""One clockwork for all calls of an event loop: every 2.5 ms an eighth of the calls has its slot of 20 ms."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Ticker:
         self._failing: WeakSet[Ticked] = WeakSet()
 
     def add(self, ticked: Ticked) -> None:
-        """Give `ticked` its turn in the least crowded quarter from now on."""
+        """Give `ticked` its turn in the least crowded portion from now on."""
         min(self._portions, key=len)[ticked] = None
         if self._timer is None:
             self._grid.take(self._loop.time())  # while nobody took part, nothing was missed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SUB_SLOTS = 4  # a slot of 20 ms is served in four portions, so that 150 packets do not leave as one burst
+SUB_SLOTS = 8  # a slot of 20 ms is served in portions, so that 150 packets do not leave as one burst and keep the loop
 
 
 class Grid:

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from monitor.media.mishaps import Mishaps
 
-SOCKETS_A_WAKE = 64  # then the others of this loop have their turn
+SOCKETS_A_WAKE = 12  # then the others of this loop have their turn: timers, and those that send
 
 
 class Readers(Protocol):
