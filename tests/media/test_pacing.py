@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from monitor.media.pacing import SUB_SLOTS, Grid, slots_of
 
-
 SUB_S = 0.02 / SUB_SLOTS
 
 
