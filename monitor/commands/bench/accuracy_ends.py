@@ -122,7 +122,7 @@ class Ends:
             while (begun := self._clock.mono_s()) < until_s:
                 result = await self._connection.ping("websocket", PING_TIMEOUT_S)
                 now = self._clock.mono_s()
-                pings.append([now, result.rtt_s, result.tcp_rtt_s, self._lag.max_since(begun)])
+                pings.append([begun, now, result.rtt_s, result.tcp_rtt_s, self._lag.max_since(begun)])
                 await asyncio.sleep(PING_EVERY_S)
         return {"pings": pings, "lag_s": sorted(self._lag.drain())}
 

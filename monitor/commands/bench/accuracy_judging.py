@@ -52,19 +52,32 @@ def media_errors(flows: Sequence[dict[str, Any]], truths: Sequence[dict[str, Any
 
 
 def ping_errors(pings: Sequence[Sequence[float | None]], truth: dict[str, Any]) -> dict[str, Any]:
-    """The errors of WebSocket pings: all of them, and those that the monitor itself would not call suspect."""
-    measured = [(seen, rtt_s, lag_s) for seen, rtt_s, _, lag_s in pings if rtt_s is not None]
-    every = [(float(seen or 0.0), float(rtt_s)) for seen, rtt_s, _ in measured]
-    trusted = [(float(seen or 0.0), float(rtt_s)) for seen, rtt_s, lag_s in measured if (lag_s or 0.0) <= rtt_s / 10]
-    tcp_s = [float(tcp_rtt_s) for _, _, tcp_rtt_s, _ in pings if tcp_rtt_s is not None]
+    """The errors of WebSocket pings: all of them, and those that the monitor itself would not call suspect.
+
+    Each ping is when it began, when it was over, its round trip, the kernel's, and the loop's lag meanwhile. A pong in
+    the same bytes as another frame is not recognised by the line: that ping has no truth of its own, and no error.
+    """
+    measured = [(begun or 0.0, seen or 0.0, rtt_s, lag_s or 0.0) for begun, seen, rtt_s, _, lag_s in pings if rtt_s]
+    trusted = [ping for ping in measured if ping[3] <= ping[2] / 10]
+    tcp_s = [float(tcp_rtt_s) for _, _, _, tcp_rtt_s, _ in pings if tcp_rtt_s is not None]
     return {
-        "websocket": summary(errors(every, truth["ping"])),
-        "websocket_trusted": summary(errors(trusted, truth["ping"])),
-        "suspect_share": 1 - len(trusted) / len(every) if every else None,
-        "failed": len(pings) - len(every),
+        "websocket": summary(_ping_pairs(measured, truth["ping"])),
+        "websocket_trusted": summary(_ping_pairs(trusted, truth["ping"])),
+        "suspect_share": 1 - len(trusted) / len(measured) if measured else None,
+        "failed": len(pings) - len(measured),
         # the kernel's round trip ends at the proxy, as it ends at a TLS terminator: it is to stay near 0
         "tcp_info_median": quantile(tcp_s, 0.5) if tcp_s else None,
     }
+
+
+def _ping_pairs(
+    pings: Sequence[tuple[float, float, float, float]], truth: Sequence[Moment]
+) -> list[tuple[float, float]]:
+    pairs: list[tuple[float, float]] = []
+    for begun_mono_s, seen_mono_s, rtt_s, _ in pings:
+        own = [moment for moment in truth if moment[0] >= begun_mono_s]
+        pairs += errors([(seen_mono_s, rtt_s)], own)
+    return pairs
 
 
 def _line(truths: Sequence[dict[str, Any]], way: str) -> dict[str, Any]:

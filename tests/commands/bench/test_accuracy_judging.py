@@ -39,10 +39,16 @@ def test_all_calls_are_judged_together() -> None:
 
 
 def test_pings_that_the_monitor_would_distrust_are_told_apart() -> None:
-    calm = (1.01, 0.020, 0.001, 0.0005)
-    stalled = (2.01, 0.060, None, 0.030)
-    told = ping_errors([calm, stalled, (2.5, None, None, 0.0)], {"ping": TRUTH})
+    calm = (0.98, 1.01, 0.020, 0.001, 0.0005)
+    stalled = (1.95, 2.01, 0.060, None, 0.030)
+    told = ping_errors([calm, stalled, (2.4, 2.5, None, None, 0.0)], {"ping": TRUTH})
     assert told["websocket"]["max"] == pytest.approx(0.030)
     assert told["websocket_trusted"]["max"] == pytest.approx(0.0)
     assert (told["suspect_share"], told["failed"]) == (0.5, 1)
     assert told["tcp_info_median"] == 0.001
+
+
+def test_a_ping_whose_pong_the_line_did_not_recognise_is_held_against_nobody_elses() -> None:
+    told = ping_errors([(0.98, 1.01, 0.020, None, 0.0), (1.10, 1.15, 0.045, None, 0.0)], {"ping": TRUTH})
+    assert told["websocket"]["samples"] == 1
+    assert told["failed"] == 0
