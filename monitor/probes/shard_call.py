@@ -101,12 +101,12 @@ class ShardCall:
     async def answer(self, turn: Turn) -> str | Failure:
         """The SDP answer to the request's offer. turn: over once the media is encrypted, or the call has ended."""
         self._turn = turn
-        return await self._answered_by(self._peer)
+        return await self._answered()
 
-    async def _answered_by(self, peer: Peer) -> str | Failure:
+    async def _answered(self) -> str | Failure:
         for candidate in self._request.candidates:
-            await peer.add_candidate(candidate)
-        return await peer.answer(self._request.sdp)
+            await self._peer.add_candidate(candidate)
+        return await self._peer.answer(self._request.sdp)
 
     async def restart(self, request: AnswerRequest) -> str | Failure:
         """The SDP answer to an offer within the call; its candidates follow.
@@ -126,7 +126,7 @@ class ShardCall:
         closing = asyncio.create_task(old.close(), name=f"old media of {request.session_id}")  # a dead relay takes 2 s
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
-        answer = await self._answered_by(self._peer)
+        answer = await self._answered()
         if isinstance(answer, Failure):
             self._not_restarted(answer)
         return answer

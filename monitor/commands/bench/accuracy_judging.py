@@ -57,7 +57,8 @@ def ping_errors(pings: Sequence[Sequence[float | None]], truth: dict[str, Any]) 
     Each ping is when it began, when it was over, its round trip, the kernel's, and the loop's lag meanwhile. A pong in
     the same bytes as another frame is not recognised by the line: that ping has no truth of its own, and no error.
     """
-    measured = [(begun or 0.0, seen or 0.0, rtt_s, lag_s or 0.0) for begun, seen, rtt_s, _, lag_s in pings if rtt_s]
+    answered = (ping for ping in pings if ping[2] is not None)
+    measured = [(begun or 0.0, seen or 0.0, rtt_s or 0.0, lag_s or 0.0) for begun, seen, rtt_s, _, lag_s in answered]
     trusted = [ping for ping in measured if ping[3] <= ping[2] / 10]
     tcp_s = [float(tcp_rtt_s) for _, _, _, tcp_rtt_s, _ in pings if tcp_rtt_s is not None]
     return {
