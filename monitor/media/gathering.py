@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +20,7 @@ from monitor.facts.ice import (
     wanted_types,
 )
 from monitor.media.interfaces import HostAddress, host_addresses
-from monitor.media.stun import SERVERS_LIMIT, ask_server
-
-log = logging.getLogger(__name__)
+from monitor.media.stun import ask_server, asked_of
 
 CLOCK = SystemClock()
 
@@ -48,9 +45,7 @@ async def gather(
     relay_only: as a browser under iceTransportPolicy `relay`, ask TURN servers alone. interface: use this one only.
     seconds is the time until the slowest server's answer, name resolution included; releasing is not in it.
     """
-    if len(servers) > SERVERS_LIMIT:
-        log.warning("%d ICE servers: the first %d are asked", len(servers), SERVERS_LIMIT)
-    asked = tuple(servers)[:SERVERS_LIMIT]
+    asked = asked_of(servers)
     if relay_only:
         asked = tuple(server for server in asked if server.gives is CandidateType.RELAY)
     wanted = wanted_types(asked, relay_only=relay_only)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ from monitor.media.ice_question import Question
 from monitor.media.impairment import fall_silent, impair
 from monitor.media.interfaces import HostAddress, host_addresses
 from monitor.media.peer_events import PeerOptions
-from monitor.media.stun import SERVERS_LIMIT
+from monitor.media.stun import asked_of
 from monitor.media.udp_transport import open_udp
 
 GATHER_CAP_S = 40.0  # Chromium 156 gives a dead server 39.9 s
@@ -31,8 +30,6 @@ CONSENT_INTERVAL_S = INTERVAL_S
 UNREAD_LIMIT = 256  # datagrams that the handshake has not taken up yet
 OPEN_QUESTIONS = 32  # consent checks whose answer still counts
 DEFAULTS = PeerOptions()
-
-log = logging.getLogger(__name__)
 
 
 class IceConnection(Connection):
@@ -108,9 +105,7 @@ class IceConnection(Connection):
             timeout_s=self.gather_cap_s,
             found=self._take,
         )
-        if len(self.servers) > SERVERS_LIMIT:
-            log.warning("%d ICE servers: the first %d are asked", len(self.servers), SERVERS_LIMIT)
-        for index, server in enumerate(self.servers[:SERVERS_LIMIT]):
+        for index, server in enumerate(asked_of(self.servers)):
             if all_of_them or server.scheme.startswith("turn"):
                 task = asyncio.create_task(self._gathering.ask(index, server), name="ice server")
                 task.add_done_callback(self._server_done)

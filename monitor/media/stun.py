@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,15 @@ SERVERS_LIMIT = 32  # a longer list is not a configuration; the rest is left out
 SCHEMES = ("stun", "stuns", "turn", "turns")
 
 CLOCK = SystemClock()
+
+log = logging.getLogger(__name__)
+
+
+def asked_of(servers: Sequence[IceServer]) -> tuple[IceServer, ...]:
+    """Those that are asked: the first SERVERS_LIMIT, and a line in the log when there are more."""
+    if len(servers) > SERVERS_LIMIT:
+        log.warning("%d ICE servers: the first %d are asked", len(servers), SERVERS_LIMIT)
+    return tuple(servers[:SERVERS_LIMIT])
 
 
 @dataclass(frozen=True, slots=True)

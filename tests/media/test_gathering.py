@@ -9,6 +9,7 @@ from monitor.facts.failures import Reason
 from monitor.facts.ice import CandidateType, IceServer, ServerOutcome, Signature
 from monitor.media import gathering
 from monitor.media.gathering import gather
+from monitor.media.stun import SERVERS_LIMIT
 from monitor.simulator.ice.stun_responder import StunResponder
 
 HOST, SRFLX, RELAY = CandidateType.HOST, CandidateType.SRFLX, CandidateType.RELAY
@@ -73,7 +74,7 @@ async def test_hostile_lists_are_bounded_which_is_said_and_each_bad_entry_is_a_r
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     result = await gather([IceServer("stun:")] * 1000)
-    assert len(result.results) == gathering.SERVERS_LIMIT
+    assert len(result.results) == SERVERS_LIMIT
     assert "1000 ICE servers: the first 32 are asked" in caplog.text
     assert {one.outcome for one in result.results} == {ServerOutcome.UNSUPPORTED}
     assert result.signature is Signature.HOST_ONLY
